@@ -41,8 +41,12 @@ const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"];
 export function stepAside(program, args, env = process.env) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: ROOT, env, stdio: "inherit" });
-    // A Ctrl-C reaches the child from the terminal as well; hearing it here only keeps this process until the child ends.
-    for (const signal of PASSED_ON) process.on(signal, () => signal === "SIGINT" || child.kill(signal));
+    for (const signal of PASSED_ON) {
+      process.on(signal, () => {
+        // A Ctrl-C reaches the child from the terminal as well.
+        if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+      });
+    }
     child.on("error", reject);
     child.on("close", (code, signal) => resolve(code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0)));
   });

@@ -30,7 +30,9 @@ const SIGNALS_THAT_PAUSE: ReadonlySet<NodeJS.Signals> = new Set(["SIGSTOP", "SIG
 /** Starts a Redis server on a free port, with its data in a temporary folder. Resolves once it answers. */
 export async function startRedis({ save = "" }: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = await mkdtemp(path.join(tmpdir(), "handoff-redis-"));
-  let { server, port } = await onAFreePort(folder, save);
+  const started = await onAFreePort(folder, save);
+  const { port } = started;
+  let { server } = started;
 
   const redis: TestRedis = {
     url: `redis://127.0.0.1:${String(port)}`,

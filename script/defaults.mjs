@@ -1,0 +1,76 @@
+import { randomBytes, scryptSync } from "node:crypto";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+/**
+ * What `npm start` fills in for a developer: secrets made once for this checkout and kept, readable by their owner
+ * only, so that what a start sealed the next one opens. `npm run serve` knows none of this.
+ */
+export async function keptSecrets(folder) {
+  const file = path.join(folder, "settings.json");
+  const kept = await readFile(file, "utf8").catch(() => "{}");
+  const secrets = { ...newSecrets(), ...JSON.parse(kept) };
+  await mkdir(folder, { recursive: true });
+  const text = `${JSON.stringify(secrets, null, 2)}\n`;
+  if (text === kept) return secrets;
+  await writeFile(file, text, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return secrets;
+}
+
+function newSecrets() {
+  return {
+    dataKey: randomBytes(32).toString("base64"),
+    sessionSecret: randomBytes(32).toString("base64url"),
+    apiKey: randomBytes(24).toString("base64url"),
+    outboundToken: randomBytes(24).toString("base64url"),
+    dashboardPassword: randomBytes(12).toString("base64url"),
+  };
+}
+
+/** What the sandbox's seed knows as its own; see src/sandbox/seed.ts. */
+const SANDBOX_CREDENTIALS = {
+  SALESFORCE_CLIENT_ID: "sandbox-client",
+  SALESFORCE_CLIENT_SECRET: "sandbox-secret",
+  WHMCS_IDENTIFIER: "sandbox-identifier",
+  WHMCS_SECRET: "sandbox-secret",
+};
+
+/** The environment of the program. What `given` sets already wins, variable by variable. */
+export function programEnvironment({ given, secrets, listen, redisUrl, sandbox, dataDir }) {
+  const defaults = {
+    HOST: listen.host,
+    PORT: String(listen.port),
+    DATA_DIR: dataDir,
+    DATA_KEY: secrets.dataKey,
+    API_KEYS: `portal:${secrets.apiKey}`,
+    SESSION_SECRET: secrets.sessionSecret,
+    DASHBOARD_USERS: given.DASHBOARD_USERS || `admin:admin:${scryptPhc(secrets.dashboardPassword)}`,
+    SALESFORCE_OUTBOUND_TOKEN: secrets.outboundToken,
+    ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
+    ...(sandbox === null ? {} : sandboxSettings(sandbox)),
+  };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value.trim() !== ""));
+  return { ...defaults, ...set };
+}
+
+function sandboxSettings({ url, smtpUrl, orgId, pricebookId }) {
+  return {
+    ...SANDBOX_CREDENTIALS,
+    SALESFORCE_LOGIN_URL: url,
+    SALESFORCE_ORG_ID: orgId,
+    PORTAL_PRICEBOOK_ID: pricebookId,
+    WHMCS_URL: `${url}/whmcs`,
+    SMTP_URL: smtpUrl,
+    MAIL_FROM: "Handoff <handoff@example.com>",
+    ADMIN_EMAIL: "operations@example.com",
+  };
+}
+
+/** The dashboard's password hash, as `npm run user:add` writes it: scrypt in PHC string form. */
+function scryptPhc(password) {
+  const salt = randomBytes(16);
+  const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
+  const base64 = (bytes) => bytes.toString("base64").replace(/=+$/, "");
+  return `$scrypt$ln=15,r=8,p=1$${base64(salt)}$${base64(scryptSync(password, salt, 32, cost))}`;
+}

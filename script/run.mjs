@@ -1,0 +1,12 @@
+// Runs one of the project's .ts files: node script/run.mjs src/sandbox/main.ts [arguments]
+import { NODE_FLAGS, setUp } from "./setup.mjs";
+import { SetupError, asProgram, stepAside } from "./command.mjs";
+
+await asProgram(async () => {
+  const [file, ...args] = process.argv.slice(2);
+  if (file === undefined) throw new SetupError("Which file? node script/run.mjs FILE [arguments]");
+  // The benchmarks and experiments start a Redis of their own; the rest needs none.
+  const { node, redisServer, environment } = await setUp({ redis: file.startsWith("test/") });
+  const extra = redisServer ? { REDIS_SERVER: redisServer } : {};
+  return stepAside(node, [...NODE_FLAGS, file, ...args], { ...environment, ...extra });
+});

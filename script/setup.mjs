@@ -1,0 +1,29 @@
+import path from "node:path";
+import { ROOT } from "./command.mjs";
+import { ensureNode } from "./node.mjs";
+import { ensurePackages } from "./packages.mjs";
+import { ensureRedisServer } from "./redis.mjs";
+
+/**
+ * Brings what is missing on this machine, and nothing else: a second run finds it all and takes milliseconds.
+ * Resolves to the Node that runs the project, the environment to run it in, and (where asked for) a Redis server.
+ */
+export async function setUp({ redis = false } = {}) {
+  const fetched = await Promise.allSettled([
+    ensureNode(),
+    ensurePackages(ROOT, "Installing packages (npm ci) …"),
+    redis ? ensureRedisServer() : null,
+  ]);
+  const fault = fetched.find(({ status }) => status === "rejected");
+  if (fault !== undefined) throw fault.reason;
+  const [node, , redisServer] = fetched.map(({ value }) => value);
+  return { node, redisServer, environment: environmentFor(node) };
+}
+
+/** `node` first on the PATH, for programs that look for it there. */
+function environmentFor(node) {
+  return { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}` };
+}
+
+/** What every run of a .ts file by `node` is started with: before 24.3 Node remarks that it runs them. */
+export const NODE_FLAGS = ["--disable-warning=ExperimentalWarning"];

@@ -1,0 +1,135 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { SetupError, say } from "./command.mjs";
+import { keptSecrets, programEnvironment } from "./defaults.mjs";
+import { openLog } from "./log.mjs";
+import { canListen, portNear, redisAnswers } from "./ports.mjs";
+import { NODE_FLAGS } from "./setup.mjs";
+
+const READY_WITHIN_MS = 60_000;
+/** Loading a large append-only file takes Redis a while. */
+const REDIS_WITHIN_MS = 120_000;
+
+/**
+ * Starts Redis, the sandbox and the program by `start`, each as soon as what it needs is known. Resolves once the
+ * program is ready, to what a person wants to know of it. Rejects with `SetupError` where one of them does not come up.
+ */
+export async function startSystem({ node, redisServer, environment, folder, start, claim }) {
+  const secrets = await keptSecrets(folder);
+  const host = environment.HOST || "127.0.0.1";
+  const port = await portFor(environment.PORT, host);
+  const address = `http://${["0.0.0.0", "::"].includes(host) ? "127.0.0.1" : host}:${port}`;
+
+  const [redisUrl, sandbox] = await Promise.all([
+    redisServer ? startRedis(redisServer, path.join(folder, "redis"), start, claim) : null,
+    needsSandbox(environment) ? startSandbox(node, environment, address, secrets, start) : null,
+  ]);
+
+  const settings = programEnvironment({
+    given: environment,
+    secrets,
+    listen: { host, port },
+    redisUrl,
+    sandbox,
+    dataDir: folder,
+  });
+  const log = path.join(folder, "handoff.log");
+  const onLine = await openLog(log, say);
+  const program = start("Handoff", node, [...NODE_FLAGS, "src/main.ts"], { env: settings, onLine });
+  await comesUp(program, READY_WITHIN_MS, () => whyNotReady(`${address}/readyz`));
+  return { address, log, sandbox, account: sandbox?.account ?? null, ...whatMayBeShown(environment, secrets) };
+}
+
+/** Only what was made here is shown: a secret that came with the environment is not ours to print. */
+function whatMayBeShown(environment, secrets) {
+  return {
+    apiKey: environment.API_KEYS ? null : secrets.apiKey,
+    dashboard: environment.DASHBOARD_USERS ? null : { user: "admin", password: secrets.dashboardPassword },
+  };
+}
+
+async function portFor(wanted, host) {
+  if (!wanted) return portNear(3000, host);
+  if ((await canListen(Number(wanted), host)) !== null) return Number(wanted);
+  throw new SetupError(`PORT is ${wanted}, which another program uses, or which ${host} cannot listen on.`);
+}
+
+async function startRedis(server, folder, start, claim) {
+  await mkdir(folder, { recursive: true });
+  const port = await portNear(0, "127.0.0.1");
+  const settings = {
+    port: String(port),
+    bind: "127.0.0.1",
+    dir: folder,
+    daemonize: "no",
+    save: "",
+    appendonly: "yes",
+    appendfsync: "always",
+    "maxmemory-policy": "noeviction",
+  };
+  const redis = start(
+    "Redis",
+    server,
+    Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
+  );
+  await claim.redisIs(redis.pid);
+  await comesUp(redis, REDIS_WITHIN_MS, async () => ((await redisAnswers(port)) ? null : "it loads its data"));
+  return `redis://127.0.0.1:${port}`;
+}
+
+function needsSandbox(environment) {
+  return !["SALESFORCE_LOGIN_URL", "WHMCS_URL", "SMTP_URL"].every((name) => environment[name]);
+}
+
+/** Resolves to where it listens and what its seed holds. */
+async function startSandbox(node, environment, address, secrets, start) {
+  const token = environment.SALESFORCE_OUTBOUND_TOKEN || secrets.outboundToken;
+  const env = {
+    ...environment,
+    SANDBOX_PORT: String(await portNear(4000, "127.0.0.1")),
+    SANDBOX_SMTP_PORT: String(await portNear(2525, "127.0.0.1")),
+    SANDBOX_OUTBOUND_URL: `${address}/salesforce/outbound-messages/${token}`,
+    SANDBOX_EXIT_WITH_PARENT: "1",
+  };
+  const sandbox = start("sandbox", node, [...NODE_FLAGS, "src/sandbox/main.ts"], { env });
+  const url = `http://127.0.0.1:${env.SANDBOX_PORT}`;
+  const read = async () => (await fetch(`${url}/control/state`).catch(() => null))?.json();
+  let state;
+  await comesUp(sandbox, READY_WITHIN_MS, async () => ((state = await read()) ? null : "it does not answer yet"));
+  return { url, smtpUrl: `smtp://127.0.0.1:${env.SANDBOX_SMTP_PORT}`, ...seedOf(state) };
+}
+
+/** What the settings and the greeting need to know of the vendors that the sandbox stands in for. */
+function seedOf(state) {
+  const { Account: accounts, Pricebook2: pricebooks } = state.salesforce;
+  const unasked = accounts.find(
+    (account) => account.Internet_Eligibility_Status__c == null && account.WH_Account__c != null,
+  );
+  return { orgId: state.organizationId, pricebookId: pricebooks[0].Id, account: unasked ?? accounts[0] };
+}
+
+/** Resolves once `obstacle()` is null. Rejects where the child ends first or takes longer than `withinMs`. */
+async function comesUp(child, withinMs, obstacle) {
+  const patience = Date.now() + withinMs;
+  let ended = null;
+  void child.ended.then((how) => (ended = how));
+  for (let reason = "it does not answer"; reason !== null; reason = await obstacle()) {
+    if (ended !== null) throw didNotStart(child, `ended (${ended})`);
+    if (Date.now() > patience) throw didNotStart(child, `is not ready after ${withinMs / 1000} seconds (${reason})`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+function didNotStart({ name, lastLines }, what) {
+  return new SetupError([`${name} ${what}.`, ...lastLines.slice(-20).map((line) => `  ${line}`)].join("\n"));
+}
+
+/** Null where the program is ready, else its own words. */
+async function whyNotReady(url) {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    return response.ok ? null : `${response.status} ${(await response.text()).slice(0, 300)}`;
+  } catch {
+    return "it does not answer";
+  }
+}
