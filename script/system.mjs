@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { SetupError, say } from "./command.mjs";
 import { keptSecrets, programEnvironment } from "./defaults.mjs";
 import { openLog } from "./log.mjs";
@@ -93,30 +94,27 @@ async function startSandbox(node, environment, address, secrets, start) {
   };
   const sandbox = start("sandbox", node, [...NODE_FLAGS, "src/sandbox/main.ts"], { env });
   const url = `http://127.0.0.1:${env.SANDBOX_PORT}`;
-  const read = async () => (await fetch(`${url}/control/state`).catch(() => null))?.json();
-  let state;
-  await comesUp(sandbox, READY_WITHIN_MS, async () => ((state = await read()) ? null : "it does not answer yet"));
+  await comesUp(sandbox, READY_WITHIN_MS, () => whyNotReady(`${url}/control/state`));
+  const state = await (await fetch(`${url}/control/state`)).json();
   return { url, smtpUrl: `smtp://127.0.0.1:${env.SANDBOX_SMTP_PORT}`, ...seedOf(state) };
 }
 
 /** What the settings and the greeting need to know of the vendors that the sandbox stands in for. */
 function seedOf(state) {
   const { Account: accounts, Pricebook2: pricebooks } = state.salesforce;
-  const unasked = accounts.find(
-    (account) => account.Internet_Eligibility_Status__c == null && account.WH_Account__c != null,
-  );
+  const unasked = accounts.find((account) => !account.Internet_Eligibility_Status__c && account.WH_Account__c);
   return { orgId: state.organizationId, pricebookId: pricebooks[0].Id, account: unasked ?? accounts[0] };
 }
 
 /** Resolves once `obstacle()` is null. Rejects where the child ends first or takes longer than `withinMs`. */
 async function comesUp(child, withinMs, obstacle) {
   const patience = Date.now() + withinMs;
-  let ended = null;
-  void child.ended.then((how) => (ended = how));
-  for (let reason = "it does not answer"; reason !== null; reason = await obstacle()) {
-    if (ended !== null) throw didNotStart(child, `ended (${ended})`);
+  const ended = child.ended.then((how) => `ended (${how})`);
+  for (let reason = "it does not answer"; reason !== null;) {
+    const how = await Promise.race([ended, pause(25)]);
+    if (how !== undefined) throw didNotStart(child, how);
     if (Date.now() > patience) throw didNotStart(child, `is not ready after ${withinMs / 1000} seconds (${reason})`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    reason = await obstacle();
   }
 }
 
