@@ -20,6 +20,10 @@ export function say(line) {
 export function run(program, args, { cwd = ROOT, env = process.env } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    // What we started does not go on without us.
+    const end = () => child.kill();
+    process.once("exit", end);
+    child.on("close", () => process.off("exit", end));
     let stdout = "";
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text) => {

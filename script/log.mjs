@@ -3,7 +3,8 @@ import { rename, stat } from "node:fs/promises";
 
 const LARGE = 50 * 1024 * 1024;
 const SAY_AGAIN_AFTER_MS = 10_000;
-const LEVELS = { 40: "WARN ", 50: "ERROR", 60: "FATAL" };
+const WARN = 40;
+const LEVELS = { 10: "TRACE", 20: "DEBUG", 30: "INFO ", 40: "WARN ", 50: "ERROR", 60: "FATAL" };
 
 /**
  * Keeps the program's log (JSON, one object a line) in `file`, and gives `show` what a person at the terminal should
@@ -19,15 +20,22 @@ export async function openLog(file, show) {
     stream.write(`${line}\n`);
     const entry = parse(line);
     if (entry === null) return show(line);
-    const level = LEVELS[entry.level];
-    if (level === undefined) return;
+    if (entry.level < WARN) return;
     // A vendor that is away is remarked on at every call: once in a while is enough here, the file has them all.
     const now = Date.now();
     if (now - (shownAt.get(entry.msg) ?? 0) < SAY_AGAIN_AFTER_MS) return;
     shownAt.set(entry.msg, now);
-    const why = entry.err?.message ?? "";
-    show(`${new Date(now).toTimeString().slice(0, 8)} ${level} ${entry.msg ?? ""}${why === "" ? "" : ` (${why})`}`);
+    show(readable(line));
   };
+}
+
+/** A line of the log as a person reads it; any other line as it is. */
+export function readable(line) {
+  const entry = parse(line);
+  if (entry === null) return line;
+  const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
+  const why = entry.err?.message ? ` (${entry.err.message})` : "";
+  return `${at} ${LEVELS[entry.level] ?? entry.level} ${entry.msg ?? ""}${why}`;
 }
 
 /** The entry, or null where the line is none. */

@@ -6,6 +6,7 @@ import { claimFolder } from "./claim.mjs";
 import { startChild, watchOver } from "./children.mjs";
 import { ROOT, SetupError, asProgram, say } from "./command.mjs";
 import { greeting } from "./greeting.mjs";
+import { readable } from "./log.mjs";
 import { setUp } from "./setup.mjs";
 import { onStopAsked } from "./stop-signals.mjs";
 import { startSystem } from "./system.mjs";
@@ -21,7 +22,10 @@ await asProgram(async () => {
   const children = new Map();
   const stopAsked = onStopAsked({ again: () => children.get("Handoff")?.kill() });
   const ownRedis = !["REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINELS"].some((name) => process.env[name]);
-  const { node, redisServer, environment } = await setUp({ redis: ownRedis });
+  const { node, redisServer, environment } = await Promise.race([
+    setUp({ redis: ownRedis }),
+    stopAsked.then(() => process.exit(130)), // nothing runs yet
+  ]);
 
   await mkdir(DATA, { recursive: true, mode: 0o700 });
   const claim = await claimFolder(DATA);
@@ -53,5 +57,6 @@ await asProgram(async () => {
 });
 
 function endedBy({ name, lastLines }, how) {
-  throw new SetupError(`${name} ended (${how}), so the rest was stopped. Its last lines:\n  ${lastLines.join("\n  ")}`);
+  const lines = lastLines.map((line) => `  ${readable(line)}`);
+  throw new SetupError([`${name} ended (${how}), so the rest was stopped. Its last lines:`, ...lines].join("\n"));
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { SetupError, say } from "./command.mjs";
 import { keptSecrets, programEnvironment } from "./defaults.mjs";
-import { openLog } from "./log.mjs";
+import { openLog, readable } from "./log.mjs";
 import { canListen, portNear, redisAnswers } from "./ports.mjs";
 import { NODE_FLAGS } from "./setup.mjs";
 
@@ -119,7 +119,7 @@ async function comesUp(child, withinMs, obstacle) {
 }
 
 function didNotStart({ name, lastLines }, what) {
-  return new SetupError([`${name} ${what}.`, ...lastLines.slice(-20).map((line) => `  ${line}`)].join("\n"));
+  return new SetupError([`${name} ${what}.`, ...lastLines.map((line) => `  ${readable(line)}`)].join("\n"));
 }
 
 /** Null where the program is ready, else its own words. */
