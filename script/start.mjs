@@ -22,10 +22,9 @@ await asProgram(async () => {
   const children = new Map();
   const stopAsked = onStopAsked({ again: () => children.get("Handoff")?.kill() });
   const ownRedis = !["REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINELS"].some((name) => process.env[name]);
-  const { node, redisServer, environment } = await Promise.race([
-    setUp({ redis: ownRedis }),
-    stopAsked.then(() => process.exit(130)), // nothing runs yet
-  ]);
+  const found = await Promise.race([setUp({ redis: ownRedis }), stopAsked]);
+  if (found === undefined) process.exit(0); // ends the npm or apt that is under way, too
+  const { node, redisServer, environment } = found;
 
   await mkdir(DATA, { recursive: true, mode: 0o700 });
   const claim = await claimFolder(DATA);
