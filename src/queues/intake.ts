@@ -1,5 +1,10 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { Queue } from "bullmq";
+import { type Connection, redisWarnings } from "./connection.ts";
 import type { AnyJobKind } from "./job-kind.ts";
-import type { JobView } from "./job-view.ts";
+import { type JobView, jobView, newJobView, type QueuedJob } from "./job-view.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Sealing, sealPersonal } from "./sealing.ts";
 
 /** Who asks, and what tells this request from another. */
 export interface Request {
@@ -35,4 +40,111 @@ export interface Intake {
   job(id: string): Promise<JobView | null>;
   /** Resolves where Redis answers. `warnings`: settings of it that could lose work, in plain words. */
   check(): Promise<{ readonly warnings: readonly string[] }>;
+}
+
+const RETRY_AFTER_SECONDS = 2;
+
+/** `queues`: by kind's name; undefined until Redis answered for the first time. */
+export function openIntake({
+  redis,
+  ledger,
+  sealing,
+  queues,
+}: {
+  redis: Connection;
+  ledger: Ledger;
+  sealing: Sealing;
+  queues: () => ReadonlyMap<string, Queue> | undefined;
+}): Intake {
+  const add = async (kind: AnyJobKind, id: string, payload: unknown, acceptedAt: number): Promise<void> => {
+    const data = sealPersonal(sealing, kind.payload, payload, id);
+    await queueOf(kind.name).add(kind.name, data, { jobId: id, timestamp: acceptedAt });
+  };
+
+  const queueOf = (kind: string): Queue => {
+    const queue = queues()?.get(kind);
+    if (queue === undefined) throw new Error("Redis has not answered since this process started");
+    return queue;
+  };
+
+  const read = async (id: string): Promise<{ view: JobView; inQueue: boolean } | null> => {
+    const record = await ledger.read(id);
+    const kind = record["kind"];
+    if (kind === undefined) return null;
+    const queued = await queuedJob(queueOf(kind), id);
+    return { view: jobView(id, record, queued), inQueue: queued !== null };
+  };
+
+  return {
+    async accept(kind, payload, request) {
+      const id = randomUUID();
+      const keys = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
+      const { idempotency } = request;
+      return await orNotAccepted(async () => {
+        queueOf(kind.name); // before anything is claimed
+        const taken = await ledger.accept(keys, {
+          door: request.door,
+          unlessDone: request.unlessDone ?? false,
+          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf(payload) },
+        });
+        if (taken.how === "key-reused") return taken;
+        if (taken.how === "new") {
+          await add(kind, id, payload, taken.at);
+          return { how: taken.how, job: newJobView(id, kind.name, new Date(taken.at)) };
+        }
+        const known = await read(taken.id);
+        if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
+          return { how: taken.how, job: known.view };
+        // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
+        const acceptedAt = known === null ? Date.now() : Date.parse(known.view.createdAt);
+        await add(kind, taken.id, payload, acceptedAt);
+        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date(acceptedAt)) };
+      });
+    },
+
+    async job(id) {
+      return await orNotAccepted(async () => (await read(id))?.view ?? null);
+    },
+
+    async check() {
+      return await orNotAccepted(async () => {
+        await redis.ping();
+        return { warnings: await redisWarnings(redis) };
+      });
+    },
+  };
+}
+
+async function queuedJob(queue: Queue, id: string): Promise<QueuedJob | null> {
+  const [job, state] = await Promise.all([queue.getJob(id), queue.getJobState(id)]);
+  return job === undefined ? null : { state, finishedOn: job.finishedOn };
+}
+
+async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw new NotAcceptedError(
+      "Redis, where work is kept safe, does not take it at the moment. Come again in a few seconds; nothing was taken.",
+      RETRY_AFTER_SECONDS,
+      error,
+    );
+  }
+}
+
+/** The same for equal values, whatever the order of their keys. */
+function digestOf(value: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(inOrder(value)))
+    .digest("base64url");
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, part]) => [name, inOrder(part)]),
+  );
 }

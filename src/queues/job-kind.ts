@@ -15,9 +15,9 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /**
  * Runs one named part of a job that touches one other system, at most once: a step that is done gives its remembered
- * result and performs nothing. `name` is unique in its job.
+ * result, as JSON keeps it, and performs nothing. `name` is unique in its job.
  */
-export type Step = <T extends Json | void>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>) => Promise<T>;
+export type Step = <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>) => Promise<T>;
 
 /** The ids of what a job made, by the names that the contract's section 3 gives them. */
 export type Result = Readonly<Record<string, string | number>>;

@@ -1,5 +1,5 @@
 import type { Vendor } from "../domain/errors.ts";
-import type { Result } from "./job-kind.ts";
+import type { Outcome, Result } from "./job-kind.ts";
 
 /** `queued` waits for its first attempt; `retrying` for its next; `failed` needs a person. */
 export type JobState = "queued" | "active" | "retrying" | "completed" | "failed";
@@ -42,4 +42,115 @@ export interface JobView {
   readonly result: Result | null;
   readonly failure: Failure | null;
   readonly links: { readonly self: string; readonly events: string };
+}
+
+/** What BullMQ knows of a job; null where it has none (any more). */
+export interface QueuedJob {
+  /** BullMQ's own word: waiting, delayed, active, completed, failed … */
+  readonly state: string;
+  /** Milliseconds, where it is finished. */
+  readonly finishedOn: number | undefined;
+}
+
+/** A job that was just accepted: nothing has happened to it yet. */
+export function newJobView(id: string, kind: string, acceptedAt: Date): JobView {
+  return {
+    id,
+    kind,
+    state: "queued",
+    createdAt: acceptedAt.toISOString(),
+    finishedAt: null,
+    attempts: 0,
+    steps: [],
+    outcome: null,
+    result: null,
+    failure: null,
+    links: linksOf(id),
+  };
+}
+
+/** Puts a job together from its ledger (see `ledger-scripts.ts`) and what BullMQ says of it. */
+export function jobView(id: string, ledger: Readonly<Record<string, string>>, queued: QueuedJob | null): JobView {
+  const outcome = ledger["outcome"] === undefined ? null : (JSON.parse(ledger["outcome"]) as Outcome); // written by the ledger's `end`
+  const failure = ledger["failure"] === undefined ? null : (JSON.parse(ledger["failure"]) as Failure); // written by its `pause`
+  const state = stateOf(ledger, queued, outcome, failure);
+  const finishedAt =
+    state === "completed"
+      ? time(ledger["finished"])
+      : state === "failed"
+        ? time(ledger["failed"] ?? queued?.finishedOn?.toString())
+        : null;
+  const nextAttemptAt = time(ledger["next"]);
+  return {
+    id,
+    kind: ledger["kind"] ?? "",
+    state,
+    createdAt: time(ledger["accepted"]) ?? "",
+    finishedAt,
+    ...(state === "retrying" && nextAttemptAt !== null && { nextAttemptAt }),
+    attempts: Number(ledger["attempts"] ?? 0) + (state === "active" ? 1 : 0),
+    steps: stepsOf(ledger),
+    outcome: outcome?.outcome ?? null,
+    result: outcome?.result ?? null,
+    failure:
+      state === "completed" ? rejection(outcome, finishedAt) : state === "queued" ? null : (failure ?? givenUp(queued)),
+    links: linksOf(id),
+  };
+}
+
+function stateOf(
+  ledger: Readonly<Record<string, string>>,
+  queued: QueuedJob | null,
+  outcome: Outcome | null,
+  failure: Failure | null,
+): JobState {
+  if (outcome !== null) return "completed";
+  switch (queued?.state) {
+    case "active":
+      return ledger["failed"] === undefined ? "active" : "failed";
+    case "delayed":
+      return failure === null ? "queued" : "retrying";
+    case "failed":
+      return "failed";
+    default:
+      return ledger["failed"] !== undefined && queued === null ? "failed" : "queued";
+  }
+}
+
+function stepsOf(ledger: Readonly<Record<string, string>>): StepView[] {
+  return Object.entries(ledger)
+    .filter(([field]) => field.startsWith("step "))
+    .map(([field, json]) => ({
+      name: field.slice("step ".length),
+      ...(JSON.parse(json) as { n: number; state: StepState; at: number }),
+    })) // written by the ledger's scripts
+    .toSorted((one, other) => one.n - other.n)
+    .map(({ name, state, at }) => ({ name, state, at: new Date(at).toISOString() }));
+}
+
+/** A business rule's no stands where a failure would, so that a program finds its code in one place. */
+function rejection(outcome: Outcome | null, at: string | null): Failure | null {
+  if (outcome?.reason === undefined) return null;
+  return { ...outcome.reason, vendor: null, retryable: false, at: at ?? "" };
+}
+
+function givenUp(queued: QueuedJob | null): Failure | null {
+  if (queued?.state !== "failed") return null;
+  return {
+    code: "given-up",
+    title: "The queue gave this job up.",
+    detail:
+      "Its worker died again and again while it ran. Retry it; if it fails once more, the log has the details under this job's id.",
+    vendor: null,
+    retryable: true,
+    at: time(queued.finishedOn?.toString()) ?? "",
+  };
+}
+
+function linksOf(id: string): JobView["links"] {
+  return { self: `/api/jobs/${id}`, events: `/api/jobs/${id}/events` };
+}
+
+function time(ms: string | undefined): string | null {
+  return ms === undefined ? null : new Date(Number(ms)).toISOString();
 }

@@ -1,0 +1,14 @@
+import type { Salesforce } from "../integrations/salesforce/client.ts";
+import type { Whmcs } from "../integrations/whmcs/client.ts";
+import type { AnyJobKind } from "../queues/job-kind.ts";
+import { eligibility } from "./eligibility.ts";
+import { provisioning } from "./provisioning.ts";
+
+/** What the kinds need of the outside world, taken together. */
+export interface Services {
+  readonly salesforce: Salesforce;
+  readonly whmcs: Whmcs;
+}
+
+/** Every kind of work. Routes, queues, workers, the board and OpenAPI follow from this list. */
+export const kinds: readonly AnyJobKind<Services>[] = [eligibility, provisioning];

@@ -1,0 +1,209 @@
+import * as z from "zod";
+import { RejectedError } from "../domain/errors.ts";
+import { type OpportunityId, orderId } from "../domain/salesforce-id.ts";
+import type { OrderForProvisioning, Salesforce } from "../integrations/salesforce/client.ts";
+import type { OrderLine, Whmcs } from "../integrations/whmcs/client.ts";
+import { defineJobKind, rejected } from "../queues/job-kind.ts";
+
+interface Services {
+  readonly salesforce: Salesforce;
+  readonly whmcs: Whmcs;
+}
+
+/** An approved Order becomes a WHMCS order and an active service (`spec/rules.md`, Provisioning). */
+export const provisioning = defineJobKind({
+  name: "provisioning",
+  payload: z.strictObject({ orderId }),
+  key: ({ orderId }) => orderId,
+  route: {
+    path: "/provisioning",
+    summary: "Provision an approved order, where Salesforce does not announce it",
+    example: { orderId: "8015g00000ZxCvBAAV" },
+  },
+
+  async run({ orderId }, step, { salesforce, whmcs }: Services) {
+    const order = await step("read the order", "repeat", () => salesforce.orderForProvisioning(orderId));
+    if (order === null) return rejected(unknownOrder);
+    const { opportunity } = order;
+    if (opportunity?.stage === "Active" && opportunity.whmcsServiceId !== null) {
+      const { opportunityId, whmcsServiceId } = opportunity;
+      return { outcome: "done", result: { orderId, opportunityId, whmcsServiceId } };
+    }
+    if (order.status !== "Approved") return rejected(notApproved(order.status));
+    const { opportunityId, clientId } = provisionable(order);
+
+    const addonIds = order.items.some(isAddon)
+      ? await step("ask which are add-ons", "repeat", () => addonsAmong(whmcs, order))
+      : [];
+    const lines = orderLines(order, addonIds);
+    const { whmcsOrderId, serviceId } = await step(
+      "add the order",
+      { find: () => findOrder(whmcs, clientId, opportunityId, lines) },
+      async () => {
+        const added = await whmcs.addOrder({ clientId, opportunityId, lines });
+        return { whmcsOrderId: added.orderId, serviceId: added.serviceIds[0] ?? null };
+      },
+    );
+    if (serviceId === null) throw withoutService(whmcsOrderId);
+    await step(
+      "accept the order",
+      { find: async () => (await whmcs.orderStatus(whmcsOrderId)) === "Active" || undefined },
+      async () => {
+        await whmcs.acceptOrder(whmcsOrderId);
+        return true;
+      },
+    );
+    await step(
+      "link and activate",
+      {
+        find: async () => (await salesforce.opportunityLink(opportunityId))?.whmcsServiceId === serviceId || undefined,
+      },
+      async () => {
+        await salesforce.activate({ opportunityId, whmcsServiceId: serviceId });
+        return true;
+      },
+    );
+    return { outcome: "done", result: { orderId, opportunityId, whmcsOrderId, whmcsServiceId: serviceId } };
+  },
+});
+
+const unknownOrder = {
+  code: "unknown-order",
+  title: "Salesforce has no such order.",
+  detail: "The orderId may be of another org, or the order was deleted. Nothing was written.",
+};
+
+function notApproved(status: string) {
+  return {
+    code: "order-not-approved",
+    title: `The order is ${status}, not Approved.`,
+    detail: "Customer Service approves it in Salesforce; that announces it by itself. Nothing was written.",
+  };
+}
+
+/** What provisioning needs of an order, or a failure that says what a person must fill in. */
+function provisionable(order: OrderForProvisioning): { opportunityId: OpportunityId; clientId: number } {
+  const { opportunity, whmcsClientId } = order;
+  if (opportunity === null) {
+    throw missing(
+      "no-opportunity",
+      "The order has no opportunity.",
+      "Link the order to its opportunity in Salesforce, then retry.",
+    );
+  }
+  if (opportunity.stage !== "Post Processing") {
+    throw missing(
+      "opportunity-not-in-post-processing",
+      `The order's opportunity is in stage ${opportunity.stage}, not Post Processing.`,
+      "Look in Salesforce whether this order should still be provisioned. If so, set its opportunity to Post Processing, then retry.",
+    );
+  }
+  if (whmcsClientId === null) {
+    throw missing(
+      "no-whmcs-client",
+      "The account has no WHMCS client.",
+      "Fill in WH_Account__c on the order's account in Salesforce with its WHMCS client id, then retry.",
+    );
+  }
+  return { opportunityId: opportunity.opportunityId, clientId: whmcsClientId };
+}
+
+const isService = (item: OrderForProvisioning["items"][number]) => item.itemClass === "Service";
+const isAddon = (item: OrderForProvisioning["items"][number]) => item.itemClass === "Add-on";
+
+/** Of the items that Salesforce calls add-ons, the ids that WHMCS does not sell as products of their own. */
+async function addonsAmong(whmcs: Whmcs, { items }: OrderForProvisioning): Promise<number[]> {
+  const ids = items.filter(isAddon).flatMap(({ whmcsProductId }) => whmcsProductId ?? []);
+  const products = await whmcs.productsAmong(ids);
+  return ids.filter((id) => !products.has(id));
+}
+
+/** The order's lines for WHMCS: the first Service item first, whose service goes back to Salesforce and carries the add-ons. */
+function orderLines(
+  { items }: OrderForProvisioning,
+  addonIds: readonly number[],
+): readonly [OrderLine, ...OrderLine[]] {
+  const unlinked = items.find(({ whmcsProductId }) => whmcsProductId === null);
+  if (unlinked !== undefined) {
+    throw missing(
+      "no-whmcs-product",
+      `The product "${unlinked.name}" has no WHMCS product.`,
+      "Fill in WH_Product_ID__c on that product in Salesforce, then retry.",
+    );
+  }
+  const asAddon = (item: OrderForProvisioning["items"][number]) =>
+    isAddon(item) && addonIds.includes(item.whmcsProductId ?? 0);
+  const [first, ...others] = items
+    .filter((item) => !asAddon(item))
+    .toSorted((one, other) => Number(isService(other)) - Number(isService(one)))
+    .map((item) => ({
+      item,
+      line: {
+        productId: item.whmcsProductId ?? 0,
+        quantity: item.quantity,
+        billingCycle: item.billingCycle ?? "",
+        addonIds: [] as number[],
+      },
+    }));
+  if (first === undefined || !isService(first.item)) {
+    throw missing(
+      "no-service-item",
+      "The order has no item of class Service.",
+      "Set Item_Class__c on its products, or add the service's product to the order in Salesforce, then retry.",
+    );
+  }
+  return [
+    { ...first.line, addonIds: items.filter(asAddon).flatMap(({ whmcsProductId }) => whmcsProductId ?? []) },
+    ...others.map(({ line }) => line),
+  ];
+}
+
+function withoutService(whmcsOrderId: number): RejectedError {
+  return missing(
+    "no-whmcs-service",
+    `WHMCS order ${whmcsOrderId} has no service.`,
+    "Its product may not be one that makes services. Cancel the order in WHMCS and mend the product there, then post the order to /api/provisioning.",
+  );
+}
+
+/** Statuses of a service that is over, in WHMCS's words. */
+const OVER = new Set(["Cancelled", "Terminated", "Fraud"]);
+
+/**
+ * The order that an earlier AddOrder made, by the Opportunity's id in its custom field. Should there be two in spite of
+ * all, the extra one is cancelled before either is accepted.
+ */
+async function findOrder(
+  whmcs: Whmcs,
+  clientId: number,
+  opportunityId: OpportunityId,
+  [service]: readonly [OrderLine, ...OrderLine[]],
+) {
+  const orders = await whmcs.ordersOf({ clientId, opportunityId });
+  const [kept, ...extra] = orders.filter(({ services }) => services.some(({ status }) => !OVER.has(status)));
+  if (kept === undefined) {
+    const [over] = orders;
+    if (over === undefined) return undefined;
+    throw missing(
+      "whmcs-order-cancelled",
+      `WHMCS order ${over.orderId} for this opportunity was cancelled.`,
+      "If the customer shall have the service all the same, empty the OpportunityId field of that order's services in WHMCS, then retry: a new order is made.",
+    );
+  }
+  for (const { orderId, services } of extra) {
+    if (services.some(({ status }) => status !== "Pending")) {
+      throw missing(
+        "two-whmcs-orders",
+        `WHMCS has two orders for this opportunity: ${kept.orderId} and ${orderId}.`,
+        "Cancel the one that is too much in WHMCS, then retry.",
+      );
+    }
+    await whmcs.cancelOrder(orderId);
+  }
+  const first = kept.services.find(({ productId }) => productId === service.productId);
+  return { whmcsOrderId: kept.orderId, serviceId: first?.serviceId ?? null };
+}
+
+function missing(code: string, title: string, detail: string): RejectedError {
+  return new RejectedError({ code, title, detail, vendor: null });
+}

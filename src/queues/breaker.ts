@@ -1,0 +1,101 @@
+import { isClassified, UnavailableError, UnknownOutcomeError, type Vendor } from "../domain/errors.ts";
+import type { Connection } from "./connection.ts";
+import { script } from "./script.ts";
+
+/** So many failures in a row, by whichever worker, mean that the vendor is away and not that a call was unlucky. */
+const FAILURES_TO_OPEN = 5;
+
+/** Open for 5 times the first retry's delay at first (5 s by default), doubling up to 300 times (5 min): some 12 probes an hour. */
+const FIRST_OPEN_FACTOR = 5;
+const LONGEST_OPEN_FACTOR = 300;
+
+/**
+ * One vendor's breaker, in Redis, since an outage is the same for every worker: a hash of `failures` in a row, `open`
+ * (ms, until when), `opened` (how often in a row), `probe` (ms, until when somebody is probing).
+ */
+export interface Breaker {
+  /** Whether a call may be made: null, or for how many milliseconds it may not. One caller at a time gets to probe. */
+  enter(): Promise<number | null>;
+  /** Tells what came of the call. Never throws: a call that was made must not fail for its bookkeeping. */
+  report(error: unknown): Promise<void>;
+  /** For how many more milliseconds it is open; null where it is closed. */
+  openForMs(): Promise<number | null>;
+}
+
+/** KEYS: breaker. ARGV: how long a probe may take (ms). Returns -1 to go ahead, or how long to wait (ms). */
+const enter = script(`
+local now = now_ms()
+local breaker = redis.call('HMGET', KEYS[1], 'open', 'probe')
+if not breaker[1] then return -1 end
+local closed_until = math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0))
+if closed_until > now then return closed_until - now end
+redis.call('HSET', KEYS[1], 'probe', now + tonumber(ARGV[1]))
+return -1
+`);
+
+/** KEYS: breaker. ARGV: first and longest opening (ms), failures to open, what the vendor asked for (ms; 0: nothing). */
+const failed = script(`
+local now = now_ms()
+local asked = tonumber(ARGV[4])
+local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
+local breaker = redis.call('HMGET', KEYS[1], 'open', 'opened')
+if breaker[1] and tonumber(breaker[1]) > now then return 0 end
+if breaker[1] or asked > 0 or failures >= tonumber(ARGV[3]) then
+  local opened = tonumber(breaker[2] or 0)
+  local length = math.max(asked, math.min(tonumber(ARGV[2]), tonumber(ARGV[1]) * 2 ^ math.min(opened, 20)))
+  redis.call('HSET', KEYS[1], 'open', now + length, 'opened', opened + 1)
+  redis.call('HDEL', KEYS[1], 'probe')
+end
+return 0
+`);
+
+export function breakerFor(
+  vendor: Vendor,
+  {
+    redis,
+    prefix,
+    baseMs,
+    probeMs,
+    complain,
+  }: { redis: Connection; prefix: string; baseMs: number; probeMs: number; complain: (error: unknown) => void },
+): Breaker {
+  const key = `${prefix}:breaker:${vendor}`;
+
+  return {
+    async enter() {
+      const wait = Number(await enter(redis, [key], [probeMs]));
+      return wait < 0 ? null : wait;
+    },
+    async report(error) {
+      try {
+        if (away(error)) {
+          const asked = error instanceof UnavailableError ? (error.retryAfterMs ?? 0) : 0;
+          await failed(
+            redis,
+            [key],
+            [FIRST_OPEN_FACTOR * baseMs, LONGEST_OPEN_FACTOR * baseMs, FAILURES_TO_OPEN, asked],
+          );
+        } else {
+          await redis.del(key);
+        }
+      } catch (problem) {
+        complain(problem);
+      }
+    },
+    async openForMs() {
+      const [open, probe] = await redis.hmget(key, "open", "probe");
+      if (open === null || open === undefined) return null;
+      const until = Math.max(Number(open), Number(probe ?? 0));
+      return Math.max(0, until - Date.now());
+    },
+  };
+}
+
+/** Whether `error` says that the vendor as a whole is unwell; an answer, even a refusal, says that it is well. */
+function away(error: unknown): boolean {
+  return (
+    isClassified(error) &&
+    (error instanceof UnavailableError || error instanceof UnknownOutcomeError) &&
+    error.scope === "vendor"
+  );
+}

@@ -1,0 +1,99 @@
+import { Cluster, Redis } from "ioredis";
+import type { Settings } from "../settings.ts";
+
+interface RedisOptions {
+  readonly maxRetriesPerRequest: number | null;
+  readonly enableOfflineQueue?: boolean;
+  readonly commandTimeout?: number;
+  readonly enableAutoPipelining?: boolean;
+}
+
+/** One Redis, one behind Sentinels, or a cluster: the engine does not care which. */
+export type Connection = Redis | Cluster;
+
+/** First retry at once, then slower, never more than this apart: workers are back within seconds of Redis (BullMQ's own limit is 20 s). */
+const RECONNECT_CAP_MS = 2000;
+
+/** A door must answer its caller; a frozen Redis would otherwise hold a request open without limit. */
+const DOOR_COMMAND_TIMEOUT_MS = 2000;
+
+const reconnect = (tries: number) => Math.min(50 * 2 ** Math.min(tries, 10), RECONNECT_CAP_MS);
+
+/** For doors: a command fails at once while Redis is away, and after two seconds where it does not answer. */
+export function connectDoor(settings: Settings): Connection {
+  return connect(settings, {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    commandTimeout: DOOR_COMMAND_TIMEOUT_MS,
+    enableAutoPipelining: true,
+  });
+}
+
+/** For workers: a command waits until Redis is back, for a step that was done must be written down. */
+export function connectWorker(settings: Settings): Connection {
+  return connect(settings, { maxRetriesPerRequest: null });
+}
+
+function connect(settings: Settings, options: RedisOptions): Connection {
+  if (settings.REDIS_CLUSTER_NODES !== undefined) {
+    const {
+      maxRetriesPerRequest = null,
+      commandTimeout = 0,
+      enableOfflineQueue = true,
+      enableAutoPipelining = false,
+    } = options;
+    return new Cluster([...settings.REDIS_CLUSTER_NODES], {
+      redisOptions: { maxRetriesPerRequest, ...(commandTimeout > 0 && { commandTimeout }) },
+      enableOfflineQueue,
+      enableAutoPipelining,
+      clusterRetryStrategy: reconnect,
+    });
+  }
+  if (settings.REDIS_SENTINELS !== undefined && settings.REDIS_SENTINEL_NAME !== undefined) {
+    return new Redis({
+      ...options,
+      retryStrategy: reconnect,
+      sentinels: [...settings.REDIS_SENTINELS],
+      name: settings.REDIS_SENTINEL_NAME,
+      sentinelRetryStrategy: reconnect,
+    });
+  }
+  return new Redis(settings.REDIS_URL?.reveal() ?? "", { ...options, retryStrategy: reconnect });
+}
+
+/** What of Redis's settings could lose accepted work, in plain words. */
+export async function redisWarnings(redis: Connection): Promise<string[]> {
+  const warnings: string[] = [];
+  try {
+    const [, appendonly, , appendfsync, , policy] = await configOf(
+      redis,
+      "appendonly",
+      "appendfsync",
+      "maxmemory-policy",
+    );
+    if (appendonly !== "yes")
+      warnings.push("Redis keeps no append-only file: a restart loses work. Set appendonly yes.");
+    else if (appendfsync !== "always")
+      warnings.push(
+        `Redis writes to disk with appendfsync ${String(appendfsync)}: a power cut can lose accepted work. Set appendfsync always.`,
+      );
+    if (policy !== "noeviction")
+      warnings.push(`Redis may throw work away when full (maxmemory-policy ${String(policy)}). Set noeviction.`);
+  } catch (error) {
+    if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
+    warnings.push(
+      "Redis does not let its settings be read: make sure of appendonly yes, appendfsync always and noeviction.",
+    );
+  }
+  return warnings;
+}
+
+/** CONFIG GET of `names`, as name, value, name, value, in the order asked for. */
+async function configOf(redis: Connection, ...names: string[]): Promise<unknown[]> {
+  const pairs: unknown[] = [];
+  for (const name of names) {
+    const answer = await redis.call("CONFIG", "GET", name);
+    pairs.push(...(Array.isArray(answer) ? answer : []));
+  }
+  return pairs;
+}

@@ -1,0 +1,242 @@
+import { script } from "./script.ts";
+
+/**
+ * The scripts behind `ledger.ts`. A job's ledger is one hash:
+ *
+ * - of the job: `kind`, `accepted` (ms), `door`, `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
+ *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor that is away), `next` (ms),
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
+ * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
+ *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
+ *   `looks` (how often it was looked for in vain), `result` (sealed)
+ *
+ * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended).
+ */
+
+/**
+ * Takes a request down. KEYS: natural key, ledger of the candidate, era, and where the caller gave one the idempotency key.
+ * ARGV: candidate id, kind, door, unless done (0 or 1), body hash, how long keys are kept (ms), how long Redis stays
+ * suspect after a restart (ms). Returns how, the id of the job that answers, when it was accepted (ms, as text).
+ */
+export const accept = script(`
+local now, run = now_ms(), run_id()
+local candidate = ARGV[1]
+if KEYS[4] then
+  local seen = redis.call('HMGET', KEYS[4], 'body', 'job')
+  if seen[1] then
+    if seen[1] ~= ARGV[5] then return { 'key-reused' } end
+    return { 'replayed', seen[2] }
+  end
+end
+
+local how, id = 'new', candidate
+local key = redis.call('HMGET', KEYS[1], 'now', 'last', 'outcome')
+if key[1] then
+  how, id = 'under-way', key[1]
+elseif ARGV[4] == '1' and key[3] == 'done' then
+  how, id = 'under-way', key[2]
+end
+
+if KEYS[4] then
+  redis.call('HSET', KEYS[4], 'body', ARGV[5], 'job', id)
+  redis.call('PEXPIRE', KEYS[4], ARGV[6])
+end
+if how == 'new' then
+  local era = redis.call('HMGET', KEYS[3], 'run', 'since')
+  local since = tonumber(era[2] or 0)
+  if era[1] ~= run then
+    if era[1] then since = now end
+    redis.call('HSET', KEYS[3], 'run', run, 'since', since)
+  end
+  local suspect = (key[2] or now - since < tonumber(ARGV[7])) and '1' or '0'
+  redis.call('HSET', KEYS[1], 'now', id, 'last', id)
+  redis.call('HDEL', KEYS[1], 'outcome')
+  redis.call('PERSIST', KEYS[1])
+  redis.call('HSET', KEYS[2], 'kind', ARGV[2], 'accepted', now, 'door', ARGV[3], 'run', run, 'suspect', suspect)
+end
+return { how, id, tostring(now) }
+`);
+
+/**
+ * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, accepted
+ * (ms, for a ledger that was lost), how long a turn lasts (ms).
+ * Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go', suspect (0 or 1),
+ * spent, outage (ms), and the names of the steps that are remembered.
+ */
+export const begin = script(`
+local now, run = now_ms(), run_id()
+local id = ARGV[1]
+local ended = redis.call('HGET', KEYS[1], 'outcome')
+if ended then return { 'ended', ended } end
+
+local key = redis.call('HMGET', KEYS[2], 'now', 'last')
+if key[1] and key[1] ~= id then return { 'wait' } end
+if KEYS[3] then
+  local holder = redis.call('GET', KEYS[3])
+  if holder and holder ~= id then return { 'wait' } end
+  redis.call('SET', KEYS[3], id, 'PX', ARGV[4])
+end
+
+local job = redis.call('HMGET', KEYS[1], 'run', 'suspect', 'failed', 'spent', 'outage')
+local suspect = job[2] == '1' or job[1] ~= run or (key[2] and key[2] ~= id)
+redis.call('HSET', KEYS[2], 'now', id, 'last', id)
+redis.call('HDEL', KEYS[2], 'outcome')
+redis.call('PERSIST', KEYS[2])
+redis.call('PERSIST', KEYS[1])
+redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'suspect', suspect and '1' or '0', 'run', run)
+redis.call('HSETNX', KEYS[1], 'accepted', ARGV[3])
+redis.call('HDEL', KEYS[1], 'next', 'failed')
+if job[3] then
+  redis.call('HDEL', KEYS[1], 'spent', 'outage')
+  job[4], job[5] = nil, nil
+end
+
+-- Until an effect has begun, an attempt starts afresh: what was read then may no longer be true.
+local names, effect = {}, false
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 5) == 'step ' then
+    names[#names + 1] = all[i]
+    effect = effect or cjson.decode(all[i + 1]).effect
+  end
+end
+if not effect and #names > 0 then
+  redis.call('HDEL', KEYS[1], unpack(names))
+  names = {}
+end
+local reply = { 'go', suspect and 1 or 0, tonumber(job[4] or 0), job[5] and now - job[5] or 0 }
+for _, name in ipairs(names) do reply[#reply + 1] = string.sub(name, 6) end
+return reply
+`);
+
+/**
+ * Claims a step. KEYS: ledger, and the turn. ARGV: step, by, effect (0 or 1), suspect (0 or 1), lease (ms), how long a
+ * request may land after the lease began (ms), id.
+ * Returns 'done' and the result; 'in flight' and for how long (ms); 'fresh'; or 'cut off', for how long it may still
+ * land (ms), and how often it was looked for.
+ */
+export const claim = script(`
+local now = now_ms()
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+local step = stored and cjson.decode(stored)
+if step and step.state == 'done' then return { 'done', step.result } end
+if step and step.state == 'active' and step.lease > now and step.by ~= ARGV[2] then
+  return { 'in flight', step.lease - now }
+end
+
+if KEYS[2] and redis.call('GET', KEYS[2]) == ARGV[7] then redis.call('PEXPIRE', KEYS[2], ARGV[5]) end
+local reply = { 'fresh' }
+if step then
+  reply = { 'cut off', math.max(0, step.lands - now), step.looks }
+elseif ARGV[4] == '1' then
+  reply = { 'cut off', 0, 0 }
+end
+step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = now + tonumber(ARGV[6]) }
+step.state, step.at, step.effect, step.by, step.lease = 'active', now, ARGV[3] == '1', ARGV[2], now + tonumber(ARGV[5])
+redis.call('HSET', KEYS[1], field, cjson.encode(step))
+return reply
+`);
+
+/** Renews a claim just before a request is sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, land (ms). */
+export const resend = script(`
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if not stored then return 0 end
+local step = cjson.decode(stored)
+if step.by ~= ARGV[2] then return 0 end
+step.lands, step.looks = now_ms() + tonumber(ARGV[3]), 0
+redis.call('HSET', KEYS[1], field, cjson.encode(step))
+return 1
+`);
+
+/** Writes a step down as done; the first to say so is believed. KEYS: ledger. ARGV: step, result. Returns the result that counts. */
+export const finish = script(`
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), effect = true }
+if step.state == 'done' then return step.result end
+redis.call('HSET', KEYS[1], field, cjson.encode({ n = step.n, state = 'done', at = now_ms(), effect = step.effect, result = ARGV[2] }))
+return ARGV[2]
+`);
+
+/** Forgets a claim: the step did not happen. KEYS: ledger. ARGV: step, by. */
+export const release = script(`
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if stored then
+  local step = cjson.decode(stored)
+  if step.state == 'active' and step.by == ARGV[2] then redis.call('HDEL', KEYS[1], field) end
+end
+return 0
+`);
+
+/** Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to add. */
+export const doubt = script(`
+local now = now_ms()
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if stored then
+  local step = cjson.decode(stored)
+  if step.state == 'active' and step.by == ARGV[2] then
+    step.state, step.at, step.lease = 'in-doubt', now, nil
+    if tonumber(ARGV[3]) >= 0 then step.lands = now + tonumber(ARGV[3]) end
+    step.looks = step.looks + tonumber(ARGV[4])
+    redis.call('HSET', KEYS[1], field, cjson.encode(step))
+  end
+end
+return 0
+`);
+
+/**
+ * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
+ * where the job merely waits), delay (ms; -1: left to a person), free (0 or 1), how long keys are kept (ms), how long a
+ * turn is kept for a step in doubt (ms).
+ */
+export const pause = script(`
+local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
+local in_doubt = false
+for i, value in ipairs(redis.call('HGETALL', KEYS[1])) do
+  if i % 2 == 0 and string.find(value, '"state":"in-doubt"', 1, true) then in_doubt = true end
+end
+if ARGV[2] ~= '' then
+  redis.call('HSET', KEYS[1], 'failure', ARGV[2])
+  if ARGV[4] == '1' then
+    redis.call('HSETNX', KEYS[1], 'outage', now)
+  else
+    redis.call('HINCRBY', KEYS[1], 'spent', 1)
+    redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+    redis.call('HDEL', KEYS[1], 'outage')
+  end
+end
+if delay >= 0 then
+  redis.call('HSET', KEYS[1], 'next', now + delay)
+else
+  redis.call('HSET', KEYS[1], 'failed', now)
+  if not in_doubt and redis.call('HGET', KEYS[2], 'now') == id then
+    redis.call('HDEL', KEYS[2], 'now')
+    redis.call('HSET', KEYS[2], 'outcome', 'failed')
+    redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  end
+end
+if KEYS[3] and redis.call('GET', KEYS[3]) == id then
+  if in_doubt then redis.call('PEXPIRE', KEYS[3], ARGV[6]) else redis.call('DEL', KEYS[3]) end
+end
+return 0
+`);
+
+/** Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept (ms). */
+export const end = script(`
+local id = ARGV[1]
+redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
+redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if redis.call('HGET', KEYS[2], 'now') == id then
+  redis.call('HDEL', KEYS[2], 'now')
+  redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
+if KEYS[3] and redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
+return 0
+`);

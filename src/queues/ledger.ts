@@ -1,0 +1,215 @@
+import { createHash } from "node:crypto";
+import type { Connection } from "./connection.ts";
+import type { Outcome } from "./job-kind.ts";
+import type { Failure } from "./job-view.ts";
+import * as scripts from "./ledger-scripts.ts";
+import type { Sealing } from "./sealing.ts";
+
+/** How long natural keys and the ledgers of ended jobs are remembered. */
+export const MEMORY_MS = 30 * 86_400_000;
+
+/** Idempotency keys, at least as long as the contract's section 3 promises. */
+const IDEMPOTENCY_MS = 7 * 86_400_000;
+
+/**
+ * Callers come again for up to a day (Salesforce redelivers for 24 hours). What Redis lost in a restart may so come again
+ * as new work; until then every new job looks before it writes.
+ */
+const SUSPECT_AFTER_RESTART_MS = 24 * 3_600_000;
+
+/** How long things take at most out there; both follow from the deadline of a vendor call. */
+export interface Timing {
+  /** A claim on a step holds this long: longer than any call inside it, so that one that has run out means a worker that died. */
+  readonly leaseMs: number;
+  /** A request without an answer may still land this long after it was given up: the vendor's own limit on a request. */
+  readonly settleMs: number;
+}
+
+export function timingFor(vendorTimeoutMs: number): Timing {
+  return { leaseMs: 2 * vendorTimeoutMs, settleMs: 12 * vendorTimeoutMs };
+}
+
+/** A job's names in Redis. */
+export interface JobKeys {
+  readonly id: string;
+  readonly kind: string;
+  /** The natural key, as a Redis key. */
+  readonly natural: string;
+  /** The account's turn, as a Redis key; null where the kind takes none. */
+  readonly turn: string | null;
+}
+
+export type Claim =
+  | { readonly state: "done"; readonly result: unknown }
+  | { readonly state: "in flight"; readonly forMs: number }
+  | { readonly state: "fresh" }
+  | { readonly state: "cut off"; readonly mayLandForMs: number; readonly looks: number };
+
+export type Beginning =
+  | { readonly state: "ended"; readonly outcome: Outcome }
+  /** Another job has the natural key, or it is another's turn. */
+  | { readonly state: "wait" }
+  | {
+      readonly state: "go";
+      readonly suspect: boolean;
+      readonly spent: number;
+      readonly outageMs: number;
+      readonly remembered: readonly string[];
+    };
+
+/** What each job's steps have done, in Redis: one atomic call for each change (the scripts say how it is kept). */
+export type Ledger = ReturnType<typeof openLedger>;
+
+export function openLedger({
+  redis,
+  prefix,
+  sealing,
+  timing,
+}: {
+  redis: Connection;
+  prefix: string;
+  sealing: Sealing;
+  timing: Timing;
+}) {
+  const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
+  const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
+  const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
+  const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
+  const seal = (job: JobKeys, step: string, result: unknown) => sealing.seal({ result }, about(job, step));
+  const open = (job: JobKeys, step: string, sealed: string) =>
+    (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `seal` above, and nobody else can
+
+  return {
+    timing,
+
+    keys(kind: string, id: string, naturalKey: string, account: string | undefined): JobKeys {
+      return {
+        id,
+        kind,
+        natural: `${prefix}:key:${kind}:${digest(naturalKey)}`,
+        turn: account === undefined ? null : `${prefix}:turn:${digest(account)}`,
+      };
+    },
+
+    /** Takes a request down, if it is new; `job.id` is the candidate's. */
+    async accept(
+      job: JobKeys,
+      request: {
+        readonly door: string;
+        readonly unlessDone: boolean;
+        readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
+      },
+    ): Promise<{ how: "key-reused" } | { how: "new" | "replayed" | "under-way"; id: string; at: number }> {
+      const { idempotency } = request;
+      const once = idempotency === null ? [] : [`${prefix}:once:${digest(`${idempotency.client} ${idempotency.key}`)}`];
+      const [how, id, at] = strings(
+        await scripts.accept(
+          redis,
+          [job.natural, ledgerKey(job.id), `${prefix}:era`, ...once],
+          [
+            job.id,
+            job.kind,
+            request.door,
+            request.unlessDone ? 1 : 0,
+            idempotency?.body ?? "",
+            IDEMPOTENCY_MS,
+            SUSPECT_AFTER_RESTART_MS,
+          ],
+        ),
+      );
+      if (how === "key-reused") return { how };
+      if (how !== "new" && how !== "replayed" && how !== "under-way") throw new Error(`accept answered ${String(how)}`);
+      return { how, id: id ?? job.id, at: Number(at ?? 0) };
+    },
+
+    async begin(job: JobKeys, acceptedAt: Date): Promise<Beginning> {
+      const [state, ...rest] = strings(
+        await scripts.begin(redis, allKeys(job), [job.id, job.kind, acceptedAt.getTime(), timing.leaseMs]),
+      );
+      if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
+      if (state === "wait") return { state };
+      const [suspect, spent, outageMs, ...remembered] = rest;
+      return { state: "go", suspect: suspect === "1", spent: Number(spent), outageMs: Number(outageMs), remembered };
+    },
+
+    async claim(
+      job: JobKeys,
+      step: string,
+      by: string,
+      { effect, suspect }: { effect: boolean; suspect: boolean },
+    ): Promise<Claim> {
+      const [state, first = "", second] = strings(
+        await scripts.claim(
+          redis,
+          [ledgerKey(job.id), ...turnOf(job)],
+          [step, by, effect ? 1 : 0, suspect ? 1 : 0, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id],
+        ),
+      );
+      if (state === "done") return { state, result: open(job, step, first) };
+      if (state === "in flight") return { state, forMs: Number(first) };
+      if (state === "fresh") return { state };
+      return { state: "cut off", mayLandForMs: Number(first), looks: Number(second) };
+    },
+
+    /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
+    async resend(job: JobKeys, step: string, by: string): Promise<boolean> {
+      return (await scripts.resend(redis, [ledgerKey(job.id)], [step, by, timing.leaseMs + timing.settleMs])) === 1;
+    },
+
+    /** The result that counts: another worker may have been first. */
+    async finish(job: JobKeys, step: string, result: unknown): Promise<unknown> {
+      const sealed = seal(job, step, result);
+      const counts = await scripts.finish(redis, [ledgerKey(job.id)], [step, sealed]);
+      return counts === sealed ? result : open(job, step, String(counts));
+    },
+
+    async release(job: JobKeys, step: string, by: string): Promise<void> {
+      await scripts.release(redis, [ledgerKey(job.id)], [step, by]);
+    },
+
+    /** `mayLandForMs`: null leaves it as it was. `looked`: in vain. */
+    async doubt(
+      job: JobKeys,
+      step: string,
+      by: string,
+      { mayLandForMs, looked }: { mayLandForMs: number | null; looked: boolean },
+    ): Promise<void> {
+      await scripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
+    },
+
+    /** Ends an attempt, but not the job. `failure`: null where it merely waits. `delayMs`: null leaves it to a person. */
+    async pause(
+      job: JobKeys,
+      { failure, delayMs, free }: { failure: Failure | null; delayMs: number | null; free: boolean },
+    ): Promise<void> {
+      await scripts.pause(redis, allKeys(job), [
+        job.id,
+        failure === null ? "" : JSON.stringify(failure),
+        delayMs ?? -1,
+        free ? 1 : 0,
+        MEMORY_MS,
+        timing.settleMs,
+      ]);
+    },
+
+    async end(job: JobKeys, outcome: Outcome): Promise<void> {
+      await scripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS]);
+    },
+
+    /** The hash as it stands, for `job-view.ts`; empty where there is none. */
+    async read(id: string): Promise<Readonly<Record<string, string>>> {
+      return await redis.hgetall(ledgerKey(id));
+    },
+  };
+}
+
+/** Names in Redis are digests: of bounded length, and never a caller's own words. */
+function digest(name: string): string {
+  return createHash("sha256").update(name).digest("base64url").slice(0, 22);
+}
+
+/** A script's answer, whose numbers come as numbers. */
+function strings(answer: unknown): string[] {
+  if (!Array.isArray(answer)) throw new Error("a script of the ledger gave no list");
+  return answer.map(String);
+}

@@ -1,0 +1,109 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import * as z from "zod";
+import { personalFields } from "../domain/personal.ts";
+
+/** Seals what must not stand readable in Redis, with AES-256-GCM; the first key seals, every key opens. */
+export interface Sealing {
+  /** `about` is bound to the seal: it opens only under the same words. */
+  seal(value: unknown, about: string): string;
+  /** Throws where no key opens it, or it was sealed about something else. */
+  open(sealed: string, about: string): unknown;
+}
+
+const MARK = "sealed:v1:";
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** `keys`: 32 bytes each; a role that seals nothing has none. */
+export function sealingWith(keys: readonly Buffer[]): Sealing {
+  const named = keys.map((key) => ({ key, name: createHash("sha256").update(key).digest("hex").slice(0, 8) }));
+  return {
+    seal(value, about) {
+      const [first] = named;
+      if (first === undefined) throw new Error("nothing can be sealed without DATA_KEY");
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv("aes-256-gcm", first.key, nonce).setAAD(Buffer.from(about));
+      const body = Buffer.concat([
+        nonce,
+        cipher.update(JSON.stringify(value), "utf8"),
+        cipher.final(),
+        cipher.getAuthTag(),
+      ]);
+      return `${MARK}${first.name}:${body.toString("base64url")}`;
+    },
+    open(sealed, about) {
+      const [name, text = ""] = sealed.slice(MARK.length).split(":");
+      const known = named.find((candidate) => candidate.name === name);
+      if (!sealed.startsWith(MARK) || known === undefined)
+        throw new Error("no key of DATA_KEY opens this: was a key removed too early?");
+      const body = Buffer.from(text, "base64url");
+      const decipher = createDecipheriv("aes-256-gcm", known.key, body.subarray(0, NONCE_BYTES))
+        .setAAD(Buffer.from(about))
+        .setAuthTag(body.subarray(-TAG_BYTES));
+      return JSON.parse(
+        decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES), undefined, "utf8") + decipher.final("utf8"),
+      );
+    },
+  };
+}
+
+export function isSealed(value: unknown): value is string {
+  return typeof value === "string" && value.startsWith(MARK);
+}
+
+/** `payload` with every value that its schema marks as personal sealed about `jobId`. */
+export function sealPersonal(sealing: Sealing, schema: z.ZodType, payload: unknown, jobId: string): unknown {
+  return mapPersonal(schema, payload, "", (value, path) => sealing.seal(value, `${jobId} ${path}`));
+}
+
+/** The reverse of `sealPersonal`. Needs no schema: what is sealed says so. */
+export function openPersonal(sealing: Sealing, payload: unknown, jobId: string, path = ""): unknown {
+  if (isSealed(payload)) return sealing.open(payload, `${jobId} ${path}`);
+  if (Array.isArray(payload)) return payload.map((item, at) => openPersonal(sealing, item, jobId, `${path}/${at}`));
+  if (typeof payload === "object" && payload !== null) {
+    return Object.fromEntries(
+      Object.entries(payload).map(([name, value]) => [name, openPersonal(sealing, value, jobId, `${path}/${name}`)]),
+    );
+  }
+  return payload;
+}
+
+function mapPersonal(
+  schema: z.core.$ZodType,
+  value: unknown,
+  path: string,
+  change: (value: unknown, path: string) => unknown,
+): unknown {
+  if (value === undefined || value === null) return value;
+  if (personalFields.has(schema)) return change(value, path);
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodReadonly
+  ) {
+    return mapPersonal(schema.unwrap(), value, path, change);
+  }
+  if (schema instanceof z.ZodArray && Array.isArray(value)) {
+    return value.map((item, at) => mapPersonal(schema.element, item, `${path}/${at}`, change));
+  }
+  if (schema instanceof z.ZodObject && typeof value === "object" && value !== null) {
+    const fields: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, part]) => {
+        const field = fields[name];
+        return [name, field === undefined ? part : mapPersonal(field, part, `${path}/${name}`, change)];
+      }),
+    );
+  }
+  if (schema instanceof z.ZodUnion) {
+    const chosen = schema.options.find((option) => z.safeParse(option, value).success);
+    return chosen === undefined ? value : mapPersonal(chosen, value, path, change);
+  }
+  if (typeof value === "object" || schema instanceof z.ZodPipe || schema instanceof z.ZodLazy) {
+    throw new Error(
+      `cannot tell which parts of a payload are personal at "${path}": teach mapPersonal this form of schema`,
+    );
+  }
+  return value;
+}

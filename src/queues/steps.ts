@@ -1,0 +1,137 @@
+import {
+  type ClassifiedError,
+  InDoubtError,
+  isClassified,
+  nothingHappened,
+  UnknownOutcomeError,
+} from "../domain/errors.ts";
+import type { IfInDoubt, Step } from "./job-kind.ts";
+import type { JobKeys, Ledger } from "./ledger.ts";
+
+/** Thrown to end an attempt that is not a failure: the job comes back later, and no attempt is spent. */
+export class ComeBackLater extends Error {
+  readonly delayMs: number;
+  constructor(why: string, delayMs: number) {
+    super(why);
+    this.name = "ComeBackLater";
+    this.delayMs = Math.ceil(delayMs);
+  }
+}
+
+/** A step in flight elsewhere is asked after again no later than this: the other worker is most often quicker than its lease. */
+const ASK_AGAIN_MS = 5000;
+
+/** Whatever a step may throw, as one of the four classes: what nobody classified may have happened. */
+export function classify(error: unknown): ClassifiedError {
+  if (isClassified(error)) return error;
+  return new UnknownOutcomeError({
+    code: "unexpected-error",
+    title: "Something unexpected went wrong inside Handoff.",
+    detail:
+      "It is tried again by itself, after a look at whether it happened. If it stays, the log has the details under this job's id.",
+    vendor: null,
+    mayStillLand: false,
+    scope: "call",
+    cause: error,
+  });
+}
+
+export interface StepRun {
+  readonly job: JobKeys;
+  readonly ledger: Ledger;
+  /** Names this attempt's claims, so that a worker that was thought dead cannot undo another's. */
+  readonly by: string;
+  /** The ledger may not tell everything: look before each write. */
+  readonly suspect: boolean;
+  /** Aborted when the process is asked to stop: the next step is left to another worker. */
+  readonly stopping: AbortSignal;
+}
+
+/** The step function that one attempt of a job gets, and the names of the steps that it went through. */
+export function stepRunner({ job, ledger, by, suspect, stopping }: StepRun): {
+  step: Step;
+  names: ReadonlySet<string>;
+} {
+  const names = new Set<string>();
+
+  const step = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
+    if (names.has(name)) throw new Error(`two steps of this job are called "${name}"`);
+    names.add(name);
+    if (stopping.aborted) throw new ComeBackLater("this worker is stopping", 0);
+
+    const claim = await ledger.claim(job, name, by, { effect: ifInDoubt !== "repeat", suspect });
+    switch (claim.state) {
+      case "done":
+        return claim.result as T; // what this same step gave before, as JSON kept it
+      case "in flight":
+        throw new ComeBackLater(`another worker is inside "${name}"`, Math.min(claim.forMs, ASK_AGAIN_MS) + 1);
+      case "fresh":
+        return await performed(name, perform);
+      case "cut off":
+        return await settled(name, ifInDoubt, perform, claim);
+    }
+  };
+
+  /** Performs, and writes down what came of it. */
+  const performed = async <T>(name: string, perform: () => Promise<T>): Promise<T> => {
+    let result: T;
+    try {
+      result = await perform();
+    } catch (thrown) {
+      const error = classify(thrown);
+      if (nothingHappened(error)) await ledger.release(job, name, by);
+      else {
+        const mayStillLand = error instanceof UnknownOutcomeError && error.mayStillLand;
+        await ledger.doubt(job, name, by, { mayLandForMs: mayStillLand ? ledger.timing.settleMs : 0, looked: false });
+      }
+      throw error;
+    }
+    return (await ledger.finish(job, name, result)) as T; // this result, or the same step's from a worker that was quicker
+  };
+
+  /** An earlier attempt was cut off here: finds out what came of it before anything is sent again. */
+  const settled = async <T>(
+    name: string,
+    ifInDoubt: IfInDoubt<T>,
+    perform: () => Promise<T>,
+    { mayLandForMs, looks }: { mayLandForMs: number; looks: number },
+  ): Promise<T> => {
+    if (ifInDoubt === "repeat") return await performed(name, perform);
+    if (ifInDoubt === "park") {
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
+      throw new InDoubtError({
+        code: "in-doubt",
+        title: `It is not known whether "${name}" happened.`,
+        detail:
+          "No program can find out. Look in the other system whether it is there, then say so here; nothing is sent again until then.",
+        vendor: null,
+      });
+    }
+
+    let trace: T | undefined;
+    try {
+      trace = await ifInDoubt.find();
+    } catch (error) {
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
+      throw classify(error);
+    }
+    if (trace !== undefined) return (await ledger.finish(job, name, trace)) as T; // as above
+    if (mayLandForMs > 0) {
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: true });
+      throw new ComeBackLater(
+        `"${name}" may still arrive`,
+        Math.min(mayLandForMs + 1, untilNextLook(looks, ledger.timing.settleMs)),
+      );
+    }
+    if (!(await ledger.resend(job, name, by)))
+      throw new ComeBackLater(`another worker took over "${name}"`, ASK_AGAIN_MS);
+    return await performed(name, perform);
+  };
+
+  return { step, names };
+}
+
+/** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */
+function untilNextLook(looks: number, settleMs: number): number {
+  return [settleMs / 36, settleMs / 6][looks] ?? (settleMs * 2) / 3;
+}

@@ -1,0 +1,227 @@
+import { DelayedError, type Job, Worker } from "bullmq";
+import type { Logger } from "pino";
+import {
+  type ClassifiedError,
+  isClassified,
+  RejectedError,
+  UnavailableError,
+  UnknownOutcomeError,
+  type Vendor,
+} from "../domain/errors.ts";
+import type { Breaker } from "./breaker.ts";
+import type { Connection } from "./connection.ts";
+import type { JobKind, Outcome } from "./job-kind.ts";
+import type { Failure } from "./job-view.ts";
+import type { JobKeys, Ledger } from "./ledger.ts";
+import { afterFailure } from "./retry.ts";
+import { openPersonal, type Sealing } from "./sealing.ts";
+import { classify, ComeBackLater, stepRunner } from "./steps.ts";
+
+/** A worker that died is noticed once its lock has run out and the next look for such jobs comes: within 40 s in all. */
+const LOCK_MS = 30_000;
+const STALLED_LOOK_MS = 5_000;
+
+/** BullMQ never forgives a stall; a job that met a few deploys in its life must not be given up for that. */
+const STALLS_WITHOUT_LIMIT = 1000;
+
+/** Jobs wait for vendors most of their time, not for the processor. */
+const JOBS_AT_ONCE = 20;
+
+/** Completed jobs, with the personal data sealed in them, go after a week; failed ones wait for a person, 90 days at most. */
+const COMPLETED_KEPT_S = 7 * 86_400;
+const FAILED_KEPT_S = 90 * 86_400;
+
+/** How soon a job looks again whether another one of its account, or with its natural key, has ended. */
+const TURN_LOOK_MS = 500;
+
+/** BullMQ repeats an error of Redis many times a second; the log gets one line in this time. */
+const COMPLAINT_EVERY_MS = 5_000;
+
+/** How an attempt ended, for the metrics. */
+export type AttemptEnd = "completed" | "rejected" | "retrying" | "waiting" | "failed";
+
+export interface WorkerSetting<Services> {
+  readonly redis: Connection;
+  readonly prefix: string;
+  readonly ledger: Ledger;
+  readonly sealing: Sealing;
+  readonly services: Services;
+  readonly breakers: Readonly<Partial<Record<Vendor, Breaker>>>;
+  /** `RETRY_ATTEMPTS` and `RETRY_BASE_MS`. */
+  readonly attempts: number;
+  readonly baseMs: number;
+  /** Aborted when the process is asked to stop: jobs are handed back at their next step. */
+  readonly stopping: AbortSignal;
+  readonly log: Logger;
+  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number) => void;
+}
+
+/** What BullMQ keeps of an attempt that failed: plain words, the place in our code, and what the retry rule decided. */
+class AttemptFailed extends Error {
+  readonly delayMs: number | null;
+  constructor(error: ClassifiedError, delayMs: number | null) {
+    super(error.message);
+    this.name = error.name;
+    this.delayMs = delayMs;
+    this.stack = `${error.name}: ${error.message}\n${frames(error.cause) ?? frames(error) ?? ""}`;
+  }
+}
+
+/** Takes a kind's jobs from its queue and carries them through. `close` waits for what is in flight. */
+export function startWorker<Payload, Services>(
+  kind: JobKind<Payload, Services>,
+  setting: WorkerSetting<Services>,
+): { close(): Promise<void> } {
+  const log = setting.log.child({ kind: kind.name });
+  const worker = new Worker<unknown, Outcome>(
+    kind.name,
+    async (job, token = "") => await attempt(kind, setting, log, job, token),
+    {
+      connection: setting.redis,
+      prefix: setting.prefix,
+      concurrency: JOBS_AT_ONCE,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_LOOK_MS,
+      maxStalledCount: STALLS_WITHOUT_LIMIT,
+      removeOnComplete: { age: COMPLETED_KEPT_S },
+      removeOnFail: { age: FAILED_KEPT_S },
+      settings: {
+        // A job that BullMQ failed by itself lost its lock: another worker has it, or will.
+        backoffStrategy: (_attempts, _type, error) =>
+          error instanceof AttemptFailed ? (error.delayMs ?? -1) : setting.baseMs,
+      },
+    },
+  );
+  let complainedAt = 0;
+  worker.on("error", (error) => {
+    if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
+    complainedAt = Date.now();
+    log.warn({ err: error }, "the queue's worker met an error");
+  });
+  return { close: async () => await worker.close() };
+}
+
+/** One attempt, from what BullMQ hands over to what it gets back. */
+async function attempt<Payload, Services>(
+  kind: JobKind<Payload, Services>,
+  setting: WorkerSetting<Services>,
+  kindLog: Logger,
+  queued: Job<unknown, Outcome>,
+  token: string,
+): Promise<Outcome> {
+  const id = queued.id ?? "";
+  const log = kindLog.child({ job: id });
+  const startedAt = performance.now();
+  const { ledger } = setting;
+  const acceptedAt = new Date(queued.timestamp);
+  const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
+
+  const comeBack = async (job: JobKeys, delayMs: number, why: string): Promise<never> => {
+    await ledger.pause(job, { failure: null, delayMs, free: true });
+    return await delayed(delayMs, why);
+  };
+  const delayed = async (delayMs: number, why: string): Promise<never> => {
+    log.debug({ delayMs, why }, "the job waits");
+    report("waiting");
+    await queued.moveToDelayed(Date.now() + delayMs, token);
+    throw new DelayedError();
+  };
+
+  const payload = readPayload(kind, setting.sealing, queued.data, id);
+  const job =
+    payload instanceof RejectedError
+      ? ledger.keys(kind.name, id, `unreadable ${id}`, undefined)
+      : ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
+  const beginning = await ledger.begin(job, acceptedAt);
+  if (beginning.state === "ended") return beginning.outcome;
+  if (beginning.state === "wait")
+    return await comeBack(job, TURN_LOOK_MS * (1 + Math.random()), "another job has its account or key");
+
+  try {
+    if (payload instanceof RejectedError) throw payload;
+    const { step, names } = stepRunner({
+      job,
+      ledger,
+      by: token,
+      suspect: beginning.suspect,
+      stopping: setting.stopping,
+    });
+    const outcome = await kind.run(payload, step, setting.services, { id, acceptedAt });
+    const lost = beginning.remembered.filter((name) => !names.has(name));
+    if (lost.length > 0) throw forgottenSteps(lost);
+    await ledger.end(job, outcome);
+    log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
+    report(outcome.reason === undefined ? "completed" : "rejected");
+    return outcome;
+  } catch (thrown) {
+    if (thrown instanceof ComeBackLater) return await comeBack(job, thrown.delayMs, thrown.message);
+    const error = classify(thrown);
+    if (setting.stopping.aborted && helpsToRetry(error)) return await comeBack(job, 0, "this worker is stopping");
+
+    const after = afterFailure(error, {
+      spent: beginning.spent + 1,
+      allowed: setting.attempts,
+      baseMs: setting.baseMs,
+      breakerOpenMs: error.vendor === null ? null : ((await setting.breakers[error.vendor]?.openForMs()) ?? null),
+      outageMs: beginning.outageMs,
+      random: Math.random(),
+    });
+    const delayMs = after.next === "retry" ? after.delayMs : null;
+    await ledger.pause(job, { failure: failureOf(error), delayMs, free: after.next === "retry" && after.free });
+    if (after.next === "retry" && after.free) return await delayed(after.delayMs, error.code);
+    log[delayMs === null ? "error" : "warn"](
+      { err: error, delayMs },
+      delayMs === null ? "failed: a person must look" : "the attempt failed and is tried again",
+    );
+    report(delayMs === null ? "failed" : "retrying");
+    throw new AttemptFailed(error, delayMs);
+  }
+}
+
+/** The payload, opened and checked; a `RejectedError` where no code can read it. */
+function readPayload<Payload>(
+  kind: JobKind<Payload, never>,
+  sealing: Sealing,
+  data: unknown,
+  id: string,
+): Payload | RejectedError {
+  try {
+    return kind.payload.parse(openPersonal(sealing, data, id));
+  } catch (cause) {
+    return new RejectedError({
+      code: "unreadable-payload",
+      title: "What this job was asked to do cannot be read.",
+      detail:
+        "A key was taken out of DATA_KEY too early, or a newer version of Handoff wrote it: put the key back, or run that version, then retry.",
+      vendor: null,
+      cause,
+    });
+  }
+}
+
+function forgottenSteps(names: readonly string[]): RejectedError {
+  return new RejectedError({
+    code: "unknown-step",
+    title: `This job has done a step that this version of Handoff does not know: "${names.join('", "')}".`,
+    detail: "Run the version that began it, or let a developer look: going on could do that step's work twice.",
+    vendor: null,
+  });
+}
+
+function helpsToRetry(error: ClassifiedError): boolean {
+  return error instanceof UnavailableError || error instanceof UnknownOutcomeError;
+}
+
+function failureOf(error: ClassifiedError): Failure {
+  const { code, title, detail, vendor } = error;
+  return { code, title, detail, vendor, retryable: helpsToRetry(error), at: new Date().toISOString() };
+}
+
+/** Where an error came from, without its message, which may hold anything. */
+function frames(error: unknown): string | undefined {
+  if (!(error instanceof Error) || isClassified(error.cause)) return undefined;
+  return error.stack
+    ?.split("\n")
+    .filter((line) => line.startsWith("    at "))
+    .join("\n");
+}
