@@ -1,0 +1,59 @@
+/**
+ * Every field of the source documents (`spec/opportunity-lifecycle.txt`, `spec/external-processes.txt`) that we read or
+ * write, by the name they give it. An org that names one otherwise says so in SALESFORCE_FIELDS.
+ */
+const FIELDS = {
+  Account: [
+    "Name",
+    "WH_Account__c",
+    "Internet_Eligibility__c",
+    "Internet_Eligibility_Status__c",
+    "Internet_Eligibility_Request_Date_Time__c",
+  ],
+  Opportunity: [
+    "Name",
+    "AccountId",
+    "StageName",
+    "CloseDate",
+    "CommodityType",
+    "Application_Stage__c",
+    "Opportunity_Source__c",
+    "WHMCS_Service_ID__c",
+    "IsClosed",
+  ],
+  Case: ["AccountId", "OpportunityId", "Type", "Subject", "Description", "Status", "IsClosed"],
+  Order: ["AccountId", "OpportunityId", "Status"],
+  OrderItem: ["Quantity"],
+  Product2: ["Name", "WH_Product_ID__c", "Billing_Cycle__c", "Item_Class__c"],
+} as const;
+
+type FieldsOf = typeof FIELDS;
+/** A field as the source documents call it: `Case.OpportunityId`. */
+export type LogicalField = { [Name in keyof FieldsOf]: `${Name}.${FieldsOf[Name][number]}` }[keyof FieldsOf];
+
+export interface FieldNames {
+  /** The field's API name in this org, without its object. */
+  of(field: LogicalField): string;
+  /** How a query follows a lookup field: `OpportunityId` by `Opportunity`, `Opportunity__c` by `Opportunity__r`. */
+  relationship(lookup: LogicalField): string;
+}
+
+/**
+ * The org's own names. `overrides`: logical to API names, from SALESFORCE_FIELDS. Throws on a logical name that nothing
+ * here uses, since a misspelt one would be ignored in silence.
+ */
+export function fieldNames(overrides: Readonly<Record<string, string>>): FieldNames {
+  const known = new Set(Object.entries(FIELDS).flatMap(([object, names]) => names.map((name) => `${object}.${name}`)));
+  const unknown = Object.keys(overrides).filter((field) => !known.has(field));
+  if (unknown.length > 0) {
+    throw new Error(`SALESFORCE_FIELDS names ${unknown.join(", ")}, which is none of ${[...known].join(", ")}`);
+  }
+  const of = (field: LogicalField) => overrides[field] ?? field.slice(field.indexOf(".") + 1);
+  return {
+    of,
+    relationship(lookup) {
+      const name = of(lookup);
+      return name.endsWith("__c") ? `${name.slice(0, -1)}r` : name.replace(/Id$/, "");
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { RejectedError, UnavailableError } from "../../domain/errors.ts";
+import { type OpportunityId, to18 } from "../../domain/salesforce-id.ts";
+import type { VendorCall } from "../../domain/vendor-call.ts";
+import type { Settings, WhmcsOpportunityField } from "../../settings.ts";
+import { orderList, orderMade, productList, servicePage, type Service } from "./answers.ts";
+import { performing, type ApiSettings } from "./api.ts";
+import { billingCycle, customFields } from "./encoding.ts";
+import { NOT_PENDING } from "./errors.ts";
+import * as z from "zod";
+
+/** One product of an order. */
+export type OrderLine = {
+  readonly productId: number;
+  readonly quantity: number;
+  /** In anyone's spelling: `Monthly`, `One-Time`. */
+  readonly billingCycle: string;
+  readonly addonIds: readonly number[];
+};
+
+/** An order as its services show it. */
+export type FoundOrder = {
+  readonly orderId: number;
+  /** All services of the order, by id. `status`: Pending, Active, Suspended, Terminated, Cancelled, Fraud, Completed. */
+  readonly services: readonly { readonly serviceId: number; readonly productId: number; readonly status: string }[];
+};
+
+/** What the business asks of WHMCS. Throws errors of `domain/errors.ts` only; reads never throw an `UnknownOutcomeError`. */
+export interface Whmcs {
+  /**
+   * Orders `lines`, marked with the Opportunity's id so that the order can be found. WHMCS provisions nothing before
+   * `acceptOrder`. `serviceIds` are in WHMCS's order.
+   */
+  addOrder(order: {
+    readonly clientId: number;
+    readonly opportunityId: OpportunityId;
+    readonly lines: readonly OrderLine[];
+  }): Promise<{ readonly orderId: number; readonly serviceIds: readonly number[] }>;
+  /** Accepting an order that is Active already does nothing and succeeds. */
+  acceptOrder(orderId: number): Promise<void>;
+  /** Cancels a pending order; one that is cancelled already stays so. */
+  cancelOrder(orderId: number): Promise<void>;
+  /** Pending, Active, Fraud or Cancelled; null where there is no such order. */
+  orderStatus(orderId: number): Promise<string | null>;
+  /** The client's orders that carry the Opportunity's mark, oldest first. */
+  ordersOf(of: { readonly clientId: number; readonly opportunityId: OpportunityId }): Promise<readonly FoundOrder[]>;
+  /** Which of `ids` are products; WHMCS's add-ons have ids of their own, and are not among them. */
+  productsAmong(ids: readonly number[]): Promise<ReadonlySet<number>>;
+}
+
+export type WhmcsSettings = ApiSettings & Pick<Settings, "WHMCS_OPPORTUNITY_FIELD" | "WHMCS_PAYMENT_METHOD">;
+
+/** More than a client ever has, so that one page is the rule. */
+const SERVICES_A_PAGE = 250;
+
+/** The client for one WHMCS. Throws where a setting is missing. */
+export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call: VendorCall }): Whmcs {
+  const perform = performing({ settings, call });
+  const { WHMCS_OPPORTUNITY_FIELD: field, WHMCS_PAYMENT_METHOD: paymentMethod } = settings;
+
+  async function orderStatus(orderId: number): Promise<string | null> {
+    const { orders } = await perform({
+      action: "GetOrders",
+      writes: false,
+      parameters: { id: orderId },
+      answer: orderList,
+    });
+    // WHMCS ignores parameters that it does not know, so every filter is checked on the rows again.
+    return orders.find(({ id }) => id === orderId)?.status ?? null;
+  }
+
+  /** Moves a pending order on; where WHMCS says that it is not pending, `wanted` tells whether that is what was asked for. */
+  async function moveOn(action: string, orderId: number, wanted: string, parameters: Record<string, number> = {}) {
+    try {
+      await perform({ action, writes: true, parameters: { orderid: orderId, ...parameters }, answer: z.object({}) });
+    } catch (error) {
+      if (!(error instanceof RejectedError) || error.code !== NOT_PENDING) throw error;
+      const status = await orderStatus(orderId);
+      if (status !== wanted) throw notPending(orderId, status);
+    }
+  }
+
+  async function servicesOf(clientId: number): Promise<readonly Service[]> {
+    const found = new Map<number, Service>();
+    for (let start = 0; ; start += SERVICES_A_PAGE) {
+      const page = await perform({
+        action: "GetClientsProducts",
+        writes: false,
+        parameters: { clientid: clientId, limitstart: start, limitnum: SERVICES_A_PAGE },
+        answer: servicePage,
+      });
+      const before = found.size;
+      for (const service of page.products) found.set(service.id, service);
+      if (found.size >= page.totalresults) break;
+      if (found.size === before) throw incomplete();
+    }
+    return [...found.values()].filter(({ clientid }) => clientid === clientId);
+  }
+
+  return {
+    async addOrder({ clientId, opportunityId, lines }) {
+      const marks = lines.map(({ productId }) => mark(field, productId, opportunityId));
+      if (marks.every((each) => each === null)) throw unmarked(lines);
+      const { orderid, serviceids, productids } = await perform({
+        action: "AddOrder",
+        writes: true,
+        parameters: {
+          clientid: clientId,
+          paymentmethod: paymentMethod,
+          noemail: 1,
+          pid: lines.map(({ productId }) => productId),
+          qty: lines.map(wholeQuantity),
+          billingcycle: lines.map(cycle),
+          customfields: marks,
+          addons: lines.map(({ addonIds }) => (addonIds.length === 0 ? null : addonIds.join(","))),
+        },
+        answer: orderMade,
+      });
+      return { orderId: orderid, serviceIds: serviceids.length > 0 ? serviceids : productids };
+    },
+
+    acceptOrder: (orderId) => moveOn("AcceptOrder", orderId, "Active"),
+    cancelOrder: (orderId) => moveOn("CancelOrder", orderId, "Cancelled", { noemail: 1 }),
+    orderStatus,
+
+    async ordersOf({ clientId, opportunityId }) {
+      const services = (await servicesOf(clientId)).filter(({ orderid }) => orderid !== null);
+      const byOrder = Map.groupBy(services, ({ orderid }) => orderid ?? 0);
+      return [...byOrder]
+        .filter(([, ofOrder]) => ofOrder.some((service) => carries(field, service, opportunityId)))
+        .map(([orderId, ofOrder]) => ({
+          orderId,
+          services: ofOrder
+            .map(({ id, pid, status }) => ({ serviceId: id, productId: pid ?? 0, status }))
+            .toSorted((one, other) => one.serviceId - other.serviceId),
+        }))
+        .toSorted((one, other) => one.orderId - other.orderId);
+    },
+
+    async productsAmong(ids) {
+      if (ids.length === 0) return new Set();
+      const { products } = await perform({
+        action: "GetProducts",
+        writes: false,
+        parameters: { pid: ids.join(",") },
+        answer: productList,
+      });
+      const known = new Set(products.map(({ pid }) => pid));
+      return new Set(ids.filter((id) => known.has(id)));
+    },
+  };
+}
+
+/** The custom field's number for a product, or its name; null where the product has no such field. */
+function keyOf(field: WhmcsOpportunityField, productId: number): string | null {
+  if ("name" in field) return field.name;
+  const id = "id" in field ? field.id : field.byProduct.get(productId);
+  return id === undefined ? null : String(id);
+}
+
+function mark(field: WhmcsOpportunityField, productId: number, opportunityId: OpportunityId): string | null {
+  const key = keyOf(field, productId);
+  return key === null ? null : customFields({ [key]: opportunityId });
+}
+
+/** Whether the Opportunity's id, with 15 characters or 18, stands in the field that carries it. */
+function carries(field: WhmcsOpportunityField, service: Service, opportunityId: OpportunityId): boolean {
+  const key = keyOf(field, service.pid ?? 0);
+  return service.customfields.some(({ id, name, value }) => {
+    // "Name|Shown name" is WHMCS's way to give a field a friendlier name.
+    const isOurs = "name" in field ? name?.split("|")[0]?.trim() === key : id !== null && String(id) === key;
+    return (
+      isOurs &&
+      /^[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?$/.test(String(value)) &&
+      to18(String(value)) === to18(opportunityId)
+    );
+  });
+}
+
+function cycle({ productId, billingCycle: spelt }: OrderLine): string {
+  const known = billingCycle(spelt);
+  if (known !== null) return known;
+  throw new RejectedError({
+    vendor: "whmcs",
+    code: "unknown-billing-cycle",
+    title: `The billing cycle of WHMCS product ${productId} is none that WHMCS has.`,
+    detail:
+      "Set Billing_Cycle__c on the product in Salesforce to Monthly, Quarterly, Semi-Annually, Annually, Biennially, Triennially or One-Time, then retry.",
+  });
+}
+
+function wholeQuantity({ productId, quantity }: OrderLine): number {
+  if (Number.isSafeInteger(quantity) && quantity > 0) return quantity;
+  throw new RejectedError({
+    vendor: "whmcs",
+    code: "quantity-not-whole",
+    title: `The quantity of WHMCS product ${productId} is no whole number above zero.`,
+    detail: "Correct the order's quantity in Salesforce, then retry.",
+  });
+}
+
+function unmarked(lines: readonly OrderLine[]): RejectedError {
+  return new RejectedError({
+    vendor: "whmcs",
+    code: "whmcs-opportunity-field",
+    title: `WHMCS_OPPORTUNITY_FIELD names no field for the WHMCS products ${lines.map(({ productId }) => productId).join(", ")}.`,
+    detail:
+      "Without the mark the order could not be found again. Add the products' custom field to WHMCS_OPPORTUNITY_FIELD, then retry.",
+  });
+}
+
+function notPending(orderId: number, status: string | null): RejectedError {
+  const isWord = status !== null && /^\w{1,30}$/.test(status);
+  return new RejectedError({
+    vendor: "whmcs",
+    code: status === null ? "whmcs-order-not-found" : NOT_PENDING,
+    title:
+      status === null
+        ? `WHMCS has no order ${orderId}.`
+        : `WHMCS order ${orderId} is ${isWord ? status : "in another status"}, not Pending.`,
+    detail: "Someone may have changed it in WHMCS. Look at the order there, then decide whether to retry.",
+  });
+}
+
+/** A look that may have missed a row is no look: what it does not find might be there. */
+function incomplete(): UnavailableError {
+  return new UnavailableError({
+    vendor: "whmcs",
+    scope: "call",
+    code: "whmcs-list-incomplete",
+    title: "WHMCS gave fewer services than it counted.",
+    detail: "The list may have changed while it was read. It is read again.",
+  });
+}
