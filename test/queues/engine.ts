@@ -1,0 +1,106 @@
+import { once } from "node:events";
+import { Redis } from "ioredis";
+import { pino } from "pino";
+import type { Vendor } from "../../src/domain/errors.ts";
+import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
+import { openIntake } from "../../src/queues/intake.ts";
+import type { AnyJobKind } from "../../src/queues/job-kind.ts";
+import type { JobState, JobView } from "../../src/queues/job-view.ts";
+import { openLedger, type Timing } from "../../src/queues/ledger.ts";
+import { openQueues } from "../../src/queues/queues.ts";
+import { sealingWith } from "../../src/queues/sealing.ts";
+import { startWorker } from "../../src/queues/worker.ts";
+
+const SEALING = sealingWith([Buffer.alloc(32, 7)]);
+
+export interface EngineOptions {
+  readonly redisUrl: string;
+  readonly kinds: readonly AnyJobKind[];
+  readonly timing?: Timing;
+  readonly attempts?: number;
+  readonly baseMs?: number;
+}
+
+/** The engine around kinds of a test's own: an intake, and workers that start when the test says so. */
+export async function openEngine({
+  redisUrl,
+  kinds,
+  timing = { leaseMs: 400, settleMs: 600 },
+  attempts = 4,
+  baseMs = 1,
+}: EngineOptions) {
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  await once(redis, "ready");
+  const prefix = "{test}";
+  const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
+  const queues = openQueues(kinds, redis, prefix);
+  const intake = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues });
+  const breaker = (vendor: Vendor): Breaker =>
+    breakerFor(vendor, {
+      redis,
+      prefix,
+      baseMs,
+      probeMs: 1000,
+      complain: (error) => {
+        throw error;
+      },
+    });
+  const breakers = { salesforce: breaker("salesforce"), whmcs: breaker("whmcs") };
+  const ends: string[] = [];
+  const open: { close(): Promise<void> }[] = [];
+
+  return {
+    redis,
+    ledger,
+    queues,
+    breakers,
+    /** How attempts ended, in order. */
+    ends,
+    accept: async (kind: AnyJobKind, payload: unknown, request: Partial<Parameters<typeof intake.accept>[2]> = {}) =>
+      await intake.accept(kind, kind.payload.parse(payload), { door: "test", ...request }),
+    job: async (id: string) => {
+      const view = await intake.job(id);
+      if (view === null) throw new Error(`no job ${id}`);
+      return view;
+    },
+    /** Starts a worker for each kind; `stopping` aborts as a process does that is asked to stop. */
+    work(stopping = new AbortController()) {
+      const workers = kinds.map((kind) =>
+        startWorker<unknown, unknown>(kind, {
+          redis,
+          prefix,
+          ledger,
+          sealing: SEALING,
+          services: {},
+          breakers,
+          attempts,
+          baseMs,
+          stopping: stopping.signal,
+          log: pino({ level: "silent" }),
+          onAttempt: (_kind, end) => ends.push(end),
+        }),
+      );
+      open.push(...workers);
+      return async () => {
+        stopping.abort();
+        await Promise.all(workers.map((worker) => worker.close()));
+      };
+    },
+    /** Resolves when the job is in one of `states`. */
+    async until(id: string, ...states: JobState[]): Promise<JobView> {
+      for (;;) {
+        const view = await this.job(id);
+        if (states.includes(view.state)) return view;
+        await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+      }
+    },
+    async close() {
+      await Promise.all(open.map((worker) => worker.close()));
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      await redis.flushall();
+      redis.disconnect();
+    },
+  };
+}
+
+export type Engine = Awaited<ReturnType<typeof openEngine>>;

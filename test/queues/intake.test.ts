@@ -1,0 +1,214 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import { RejectedError } from "../../src/domain/errors.ts";
+import { personal } from "../../src/domain/personal.ts";
+import type { Acceptance } from "../../src/queues/intake.ts";
+import { type AnyJobKind, defineJobKind, type IfInDoubt } from "../../src/queues/job-kind.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+let server: TestRedis;
+let engine: Engine;
+let parcels: string[];
+let refuse: boolean;
+let atOnce: number;
+let mostAtOnce: number;
+
+const find: IfInDoubt<string> = { find: async () => parcels[0] };
+
+/** One parcel a person; the parcels of one household take turns. */
+const parcel: AnyJobKind = defineJobKind({
+  name: "parcel",
+  payload: z.strictObject({ to: z.string(), household: z.string().optional(), note: personal(z.string()).optional() }),
+  key: ({ to }) => to,
+  account: ({ household = "Sato" }) => household,
+  route: { path: "/parcels", summary: "Send a parcel", example: { to: "Naoko" } },
+  async run({ to, note }, step) {
+    atOnce += 1;
+    mostAtOnce = Math.max(mostAtOnce, atOnce);
+    const sent = await step("send", find, async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (refuse)
+        throw new RejectedError({ code: "no-stamps", title: "No stamps.", detail: "Buy some.", vendor: null });
+      parcels.push(`${to}${note === undefined ? "" : `: ${note}`}`);
+      return to;
+    });
+    atOnce -= 1;
+    return { outcome: "done", result: { sent } };
+  },
+});
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  [parcels, refuse, atOnce, mostAtOnce] = [[], false, 0, 0];
+  engine = await openEngine({ redisUrl: server.url, kinds: [parcel] });
+});
+afterEach(() => engine.close());
+
+function jobOf(acceptance: Acceptance) {
+  if (acceptance.how === "key-reused") throw new Error("the key was used before");
+  return acceptance.job;
+}
+
+describe("a request", () => {
+  it("for what is under way is answered with the job that is under way", async () => {
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    const second = await engine.accept(parcel, { to: "Naoko" });
+    expect(second).toMatchObject({ how: "under-way", job: { id: first.id, state: "queued" } });
+    engine.work();
+    await engine.until(first.id, "completed");
+    expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("comes a thousand times at once and is one job", async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 1000 }, async () => jobOf(await engine.accept(parcel, { to: "Naoko" })).id),
+    );
+    expect(new Set(ids).size).toBe(1);
+    engine.work();
+    await engine.until(ids[0] ?? "", "completed");
+    expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("for what has ended is a new job, which looks before it writes", async () => {
+    engine.work();
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.until(first.id, "completed");
+    const second = await engine.accept(parcel, { to: "Naoko" });
+    expect(second.how).toBe("new");
+    await engine.until(jobOf(second).id, "completed");
+    expect(jobOf(second).id).not.toBe(first.id);
+    expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("that announces what is done already is answered with the job that did it", async () => {
+    engine.work();
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true }));
+    await engine.until(first.id, "completed");
+    expect(await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true })).toMatchObject({
+      how: "under-way",
+      job: { id: first.id },
+    });
+  });
+
+  it("that announces what failed is a new job", async () => {
+    refuse = true;
+    engine.work();
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.until(first.id, "failed");
+    refuse = false;
+    const second = await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true });
+    expect(second.how).toBe("new");
+    await engine.until(jobOf(second).id, "completed");
+  });
+
+  it("is put into the queue by the next one where a crash came after it was claimed", async () => {
+    const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
+    await engine.ledger.accept(lost, { door: "test", unlessDone: false, idempotency: null });
+    const next = await engine.accept(parcel, { to: "Naoko" });
+    expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
+    engine.work();
+    await engine.until(lost.id, "completed");
+    expect(parcels).toEqual(["Naoko"]);
+  });
+});
+
+describe("an idempotency key", () => {
+  const idempotency = { client: "portal", key: "order-1" };
+
+  it("answers with the same job for the same body, whatever the order of its keys, also when that is long done", async () => {
+    engine.work();
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko", household: "Sato" }, { idempotency }));
+    await engine.until(first.id, "completed");
+    const again = await engine.accept(parcel, { household: "Sato", to: "Naoko" }, { idempotency });
+    expect(again).toMatchObject({
+      how: "replayed",
+      job: { id: first.id, state: "completed", outcome: "done", result: { sent: "Naoko" } },
+    });
+    expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("that was used with another body takes nothing", async () => {
+    await engine.accept(parcel, { to: "Naoko" }, { idempotency });
+    expect(await engine.accept(parcel, { to: "Ren" }, { idempotency })).toEqual({ how: "key-reused" });
+    expect(await engine.queues.get("parcel")?.count()).toBe(1);
+  });
+
+  it("of another client is another key", async () => {
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }, { idempotency }));
+    const other = jobOf(
+      await engine.accept(parcel, { to: "Ren" }, { idempotency: { ...idempotency, client: "script" } }),
+    );
+    expect(other.id).not.toBe(first.id);
+  });
+});
+
+describe("the jobs of one account", () => {
+  it("take turns, and waiting spends no attempt", async () => {
+    const jobs = await Promise.all(
+      ["Naoko", "Ren", "Aoi"].map(async (to) => jobOf(await engine.accept(parcel, { to }))),
+    );
+    parcels.length = 0;
+    engine.work();
+    const ended = await Promise.all(jobs.map(({ id }) => engine.until(id, "completed")));
+    expect(mostAtOnce).toBe(1);
+    expect(ended.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  });
+
+  it("do not wait for those of another", async () => {
+    await engine.redis.set("{test}:turn:held", "someone");
+    const first = engine.ledger.keys("parcel", "held", "Naoko", "Sato");
+    await engine.ledger.begin(first, new Date());
+    const waiting = jobOf(await engine.accept(parcel, { to: "Aoi" }));
+    const other = jobOf(await engine.accept(parcel, { to: "Ren", household: "Suzuki" }));
+    engine.work();
+    await engine.until(other.id, "completed");
+    expect((await engine.job(waiting.id)).state).toBe("queued");
+  });
+});
+
+describe("a failed job", () => {
+  it("goes on where it was when a person retries it, with attempts of its own", async () => {
+    refuse = true;
+    engine.work();
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    expect((await engine.until(id, "failed")).failure?.code).toBe("no-stamps");
+    refuse = false;
+    await (await engine.queues.get("parcel")?.getJob(id))?.retry("failed");
+    expect(await engine.until(id, "completed")).toMatchObject({ failure: null, attempts: 2, outcome: "done" });
+  });
+});
+
+describe("personal data", () => {
+  it("stands nowhere in Redis, and reaches the job all the same", async () => {
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko", note: "second door behind the shrine" }));
+    const waiting = await everythingIn(engine);
+    engine.work();
+    await engine.until(id, "completed");
+    expect(parcels).toEqual(["Naoko: second door behind the shrine"]);
+    for (const dump of [waiting, await everythingIn(engine)]) {
+      expect(dump).not.toContain("shrine");
+      expect(dump).toContain(id);
+    }
+  });
+});
+
+/** Every key and value, as text. */
+async function everythingIn({ redis }: Engine): Promise<string> {
+  const parts: unknown[] = [];
+  for (const key of await redis.keys("*")) {
+    const type = await redis.type(key);
+    const read = {
+      string: () => redis.get(key),
+      hash: () => redis.hgetall(key),
+      list: () => redis.lrange(key, 0, -1),
+      zset: () => redis.zrange(key, 0, -1),
+      stream: () => redis.xrange(key, "-", "+"),
+    }[type];
+    parts.push(key, await read?.());
+  }
+  return JSON.stringify(parts);
+}
