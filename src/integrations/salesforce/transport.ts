@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
-import { StreamPromise, type HttpRequest, type HttpResponse } from "jsforce";
+import type { HttpRequest, HttpResponse } from "jsforce";
 import { Transport } from "jsforce/lib/transport.js";
+import { StreamPromise } from "jsforce/lib/util/promise.js";
 import * as z from "zod";
 import { salesforceError, type ApiError, type Failure, type Trouble } from "./errors.ts";
 
