@@ -1,0 +1,68 @@
+import type { Stage } from "./exchange.ts";
+import type { MailServer } from "./mail.ts";
+import type { OutboundMessages } from "./salesforce/outbound-message.ts";
+import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
+import { records } from "./salesforce/records.ts";
+import type { Salesforce } from "./salesforce/rest.ts";
+import { tables } from "./salesforce/tables.ts";
+import { sessions } from "./salesforce/token.ts";
+import type { Seed } from "./seed.ts";
+import { seedSalesforce, seedWhmcs } from "./seed.ts";
+import type { Billing } from "./whmcs/billing.ts";
+
+/** Everything that the sandbox holds in memory. What a reset replaces is reached by a function. */
+export interface World {
+  readonly stage: Stage;
+  readonly mail: MailServer;
+  readonly salesforce: () => Salesforce;
+  readonly billing: () => Billing;
+  readonly outbound: () => OutboundMessages;
+  readonly seed: () => Seed;
+  /** Back to the seed: records, orders, mails, calls, faults and sessions. The outbound URL goes back to the first one. */
+  readonly reset: () => void;
+}
+
+export interface WorldOptions {
+  readonly stage: Stage;
+  readonly mail: MailServer;
+  readonly instanceUrl: () => string;
+  readonly outboundUrl: string | null;
+  readonly redeliveryMs: readonly number[] | undefined;
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+
+export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs }: WorldOptions): World {
+  const fresh = () => {
+    let now = () => Date.now() - 3 * HOUR_MS; // the seed is three hours old
+    const org = records(tables(), () => now());
+    const seed = seedSalesforce(org, now());
+    now = Date.now;
+    const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS);
+    outbound.setUrl(outboundUrl);
+    announceApprovals(org, outbound);
+    return {
+      salesforce: { records: org, sessions: sessions(), cursors: new Map() } satisfies Salesforce,
+      seed,
+      outbound,
+      billing: seedWhmcs(),
+    };
+  };
+  let current = fresh();
+  return {
+    stage,
+    mail,
+    salesforce: () => current.salesforce,
+    billing: () => current.billing,
+    outbound: () => current.outbound,
+    seed: () => current.seed,
+    reset: () => {
+      stage.timers.cancelAll();
+      current.outbound.cancelAll();
+      stage.faults.clear();
+      stage.calls.clear();
+      mail.forget();
+      current = fresh();
+    },
+  };
+}
