@@ -1,0 +1,83 @@
+import express from "express";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { Intake } from "../queues/intake.ts";
+import type { AnyJobKind } from "../queues/job-kind.ts";
+import type { Settings } from "../settings.ts";
+import { accessLog } from "./access-log.ts";
+import { authentication } from "./authentication.ts";
+import { docsPage } from "./docs-page.ts";
+import { beginExchange } from "./exchange.ts";
+import { answerFailure } from "./failures.ts";
+import { serveHealth } from "./health.ts";
+import { httpMetrics } from "./http-metrics.ts";
+import { acceptJob, showJob } from "./jobs.ts";
+import { openApiDocument } from "./openapi.ts";
+import { refuseMethod, takeOutboundMessage } from "./outbound-messages.ts";
+import { Problem } from "./problem.ts";
+import { rateLimitPerClient } from "./rate-limit.ts";
+import { onRoute, securityHeaders, serve } from "./serve.ts";
+
+export interface ApiParts {
+  readonly settings: Pick<
+    Settings,
+    "API_KEYS" | "API_RATE_PER_MINUTE" | "SALESFORCE_ORG_ID" | "SALESFORCE_OUTBOUND_TOKEN"
+  >;
+  readonly log: Logger;
+  readonly intake: Intake;
+  /** Each gets the REST route that it names. */
+  readonly kinds: readonly AnyJobKind[];
+  /** The kind of the list that an approved Order becomes. */
+  readonly provisioning: AnyJobKind;
+  /** What `/metrics` shows; the requests' own times are registered here. */
+  readonly metrics: Registry;
+  /** How long a request's body may take to arrive, in milliseconds. */
+  readonly bodyDeadlineMs?: number;
+}
+
+/** 64 KiB in 10 seconds is a slow telephone line; a caller that is slower holds a socket for nothing. */
+const BODY_DEADLINE_MS = 10_000;
+
+/** The addresses that are answered here; whatever else comes is left to what is mounted beside. */
+const OURS = /^\/(?:api|salesforce\/outbound-messages|healthz|readyz|metrics)(?:\/|$)/;
+
+/**
+ * The doors: the REST API, Salesforce's outbound messages, and what machines ask about our health. Mount it at the root.
+ *
+ * Under `/api` authentication comes before routing: whoever has no key learns of no route, and a route that someone adds
+ * later cannot forget it. Only the description stands before it: it holds nothing but the form of requests, and people
+ * need it before they have a key.
+ */
+export function createApi(parts: ApiParts): express.Express {
+  const { settings, log, intake, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
+  const { API_KEYS: keys, SALESFORCE_ORG_ID: organizationId, SALESFORCE_OUTBOUND_TOKEN: token } = settings;
+  if (keys === undefined || organizationId === undefined || token === undefined)
+    throw new Error("the api role's settings were not checked at start");
+  const description = openApiDocument(kinds);
+
+  const ours = express.Router({ caseSensitive: true });
+  ours.use(beginExchange, accessLog(log, httpMetrics(metrics)), securityHeaders);
+  serveHealth(ours, intake, metrics);
+  const outbound = "/salesforce/outbound-messages/:token";
+  ours
+    .route(outbound)
+    .all(onRoute(outbound))
+    .post(takeOutboundMessage({ intake, provisioning, token, organizationId, bodyDeadlineMs }))
+    .all(refuseMethod);
+  serve(ours, "get", "/api/openapi.json", (_request, response) => void response.json(description));
+  serve(ours, "get", "/api/docs", docsPage(description));
+
+  ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
+  for (const kind of kinds) serve(ours, "post", `/api${kind.route.path}`, acceptJob(kind, intake, bodyDeadlineMs));
+  serve(ours, "get", "/api/jobs/:id", showJob(intake));
+  ours.use(() => {
+    throw new Problem("not-found", "No call has this address.");
+  });
+  ours.use(answerFailure);
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag"); // answers are small and fresh; hashing each of them buys nothing
+  app.use((request, response, next) => (OURS.test(request.path) ? ours(request, response, next) : next()));
+  return app;
+}

@@ -1,0 +1,41 @@
+import type { NextFunction, Request } from "express";
+import { NotAcceptedError } from "../queues/intake.ts";
+import { BodyError, type BodyFault } from "./body.ts";
+import type { Reply } from "./exchange.ts";
+import { retryAfter } from "./jobs.ts";
+import { Problem, PROBLEMS, type ProblemCode, sendProblem } from "./problem.ts";
+
+const PROBLEM_OF_BODY: Record<BodyFault, ProblemCode> = {
+  type: "unsupported-media-type",
+  encoding: "unsupported-media-type",
+  "too-large": "too-large",
+  "too-slow": "body-timeout",
+  "cut-off": "incomplete-body",
+  "not-utf8": "malformed-json",
+};
+
+/** Answers whatever a handler threw with a problem. What nobody foresaw becomes a bare 500, and the log gets the reason. */
+export function answerFailure(error: unknown, _request: Request, response: Reply, next: NextFunction): void {
+  const problem = problemOf(error);
+  // A URL that cannot be decoded is quoted in its error, and may hold the outbound token: its words stay out of the log.
+  if (PROBLEMS[problem.code].status >= 500) response.locals.fault = problem.cause ?? error;
+  // Half an answer cannot be mended: Express then cuts the connection, so that the caller does not take it for whole.
+  if (response.headersSent) return next(error);
+  sendProblem(response, problem);
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof BodyError) {
+    // The rest of a body that is too slow is not waited for.
+    const headers = error.fault === "too-slow" ? { connection: "close" } : {};
+    return new Problem(PROBLEM_OF_BODY[error.fault], error.message, { headers });
+  }
+  if (error instanceof NotAcceptedError) {
+    return new Problem("not-accepted", error.message, { cause: error, headers: { "retry-after": retryAfter(error) } });
+  }
+  if (error instanceof URIError) return new Problem("not-found", "This address cannot be decoded.");
+  return new Problem("internal-error", "The request failed for a reason that is in our log, under its X-Request-Id.", {
+    cause: error,
+  });
+}

@@ -1,0 +1,51 @@
+import express from "express";
+import type { Registry } from "prom-client";
+import type { Intake } from "../queues/intake.ts";
+import { beginExchange, type Handler } from "./exchange.ts";
+import { answerFailure } from "./failures.ts";
+import { asUnavailable } from "./jobs.ts";
+import { securityHeaders, serve } from "./serve.ts";
+
+/** What machines ask about our health, for a process that has no other door. Mount it at the root. */
+export function healthRoutes(intake: Intake, registry: Registry): express.Router {
+  const router = express.Router({ caseSensitive: true });
+  router.use(["/healthz", "/readyz", "/metrics"], beginExchange, securityHeaders);
+  serveHealth(router, intake, registry);
+  router.use(answerFailure);
+  return router;
+}
+
+/** Adds the three to a router that begins its exchanges and answers its failures itself. */
+export function serveHealth(router: express.Router, intake: Intake, registry: Registry): void {
+  serve(router, "get", "/healthz", alive);
+  serve(router, "get", "/readyz", ready(intake));
+  serve(router, "get", "/metrics", prometheus(registry));
+}
+
+/** `GET /healthz`: the process runs. It asks nobody, so that a supervisor never restarts it for Redis's sake. */
+const alive: Handler = (_request, response) => {
+  response.setHeader("cache-control", "no-store");
+  response.json({ status: "alive" });
+};
+
+/** `GET /readyz`: Redis answers. `warnings`: what the operator should mend, though work is safe meanwhile. */
+function ready(intake: Intake): Handler {
+  return async (_request, response) => {
+    const { warnings } = await intake.check().catch(asUnavailable);
+    response.setHeader("cache-control", "no-store");
+    response.json({ status: "ready", warnings });
+  };
+}
+
+/**
+ * `GET /metrics`, in Prometheus's text form. Without a key: it listens only where the operator binds HOST, and holds
+ * counts and times by route, never an id, a client's name or a value of a body.
+ */
+function prometheus(registry: Registry): Handler {
+  return async (_request, response) => {
+    const text = await registry.metrics();
+    response.setHeader("content-type", registry.contentType);
+    response.setHeader("cache-control", "no-store");
+    response.end(text);
+  };
+}

@@ -1,0 +1,174 @@
+import * as z from "zod";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiResponsesObject,
+} from "zod-openapi";
+import type { AnyJobKind } from "../queues/job-kind.ts";
+import { jobSchema } from "./job-schema.ts";
+import { IDEMPOTENCY_KEY } from "./jobs.ts";
+import { problemSchema, PROBLEMS, type ProblemCode } from "./problem.ts";
+
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
+const UNDER_API: readonly ProblemCode[] = ["unauthenticated", "too-many-requests", "internal-error"];
+const OF_A_POST: readonly ProblemCode[] = [
+  ...UNDER_API,
+  "malformed-json",
+  "incomplete-body",
+  "body-timeout",
+  "too-large",
+  "unsupported-media-type",
+  "invalid-request",
+  "idempotency-key-reused",
+  "not-accepted",
+];
+
+const requestId = z.string().meta({
+  description:
+    "Names this request in our log; yours, if you sent X-Request-Id (1 to 128 letters, digits and -._~:=+/@)",
+  header: { id: "X-Request-Id" },
+});
+const retryAfter = z.int().meta({ description: "Seconds to wait before the next try", header: { id: "Retry-After" } });
+const location = z.string().meta({ description: "Where the job can be followed", header: { id: "Location" } });
+
+const idempotencyKey = z
+  .string()
+  .regex(IDEMPOTENCY_KEY)
+  .optional()
+  .meta({
+    description:
+      "Names this request of yours: the same key and body give the same job, however often you send them. Kept at least 7 days.",
+    examples: ["order-form-8c1f2b7e"],
+    param: { id: "IdempotencyKey" },
+  });
+
+/**
+ * The OpenAPI 3.1 description of the REST API. Bodies come from the kinds' own schemas, the ones that requests are
+ * judged by, so that the two cannot differ.
+ */
+export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
+  const posts = kinds.map((kind): [string, ZodOpenApiPathsObject[string]] => [
+    `/api${kind.route.path}`,
+    { post: postOf(kind) },
+  ]);
+  return createDocument({
+    openapi: "3.1.0",
+    info: {
+      title: "Handoff",
+      version: "1",
+      description:
+        "Takes work in and keeps it safe until every system has it. A request is answered with 202 and a job once it cannot be lost; the job then says how far it is.",
+    },
+    servers: [{ url: "/" }],
+    security: [{ apiKey: [] }],
+    tags: [
+      { name: "Requests", description: "Hand work in" },
+      { name: "Jobs", description: "Follow it" },
+      { name: "Health", description: "For machines that watch over this one; no key" },
+    ],
+    paths: { ...Object.fromEntries(posts), ...JOB_PATHS, ...HEALTH_PATHS },
+    components: {
+      securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "The key that you were given" } },
+      schemas: { Job: jobSchema, Problem: problemSchema },
+    },
+  });
+}
+
+function postOf(kind: AnyJobKind): ZodOpenApiOperationObject {
+  const { path, summary, example } = kind.route;
+  return {
+    // Several routes may make jobs of one kind, so the path and not the kind's name keeps it unique.
+    operationId: `post${path.replaceAll(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
+    tags: ["Requests"],
+    summary,
+    requestParams: { header: z.object({ "Idempotency-Key": idempotencyKey }) },
+    requestBody: { required: true, content: { "application/json": { schema: kind.payload, example } } },
+    responses: {
+      "202": {
+        description:
+          "Safe. The job is new, the one that this Idempotency-Key made, or the one that is already under way for the same work.",
+        headers: z.object({ Location: location, "X-Request-Id": requestId }),
+        content: { "application/json": { schema: jobSchema } },
+      },
+      ...problems(OF_A_POST),
+    },
+  };
+}
+
+const JOB_PATHS: ZodOpenApiPathsObject = {
+  "/api/jobs/{id}": {
+    get: {
+      operationId: "getJob",
+      tags: ["Jobs"],
+      summary: "How far a job is",
+      requestParams: { path: z.object({ id: z.string().meta({ description: "The job's id" }) }) },
+      responses: {
+        "200": {
+          description: "The job",
+          headers: z.object({ "X-Request-Id": requestId }),
+          content: { "application/json": { schema: jobSchema } },
+        },
+        ...problems([...UNDER_API, "unknown-job", "unavailable"]),
+      },
+    },
+  },
+};
+
+const aliveSchema = z.object({ status: z.literal("alive") });
+const readySchema = z.object({
+  status: z.literal("ready"),
+  warnings: z.array(z.string()).meta({ description: "What the operator should mend" }),
+});
+
+const HEALTH_PATHS: ZodOpenApiPathsObject = {
+  "/healthz": {
+    get: {
+      operationId: "getHealth",
+      tags: ["Health"],
+      summary: "Whether the process runs",
+      security: [],
+      responses: { "200": { description: "It runs", content: { "application/json": { schema: aliveSchema } } } },
+    },
+  },
+  "/readyz": {
+    get: {
+      operationId: "getReadiness",
+      tags: ["Health"],
+      summary: "Whether it can take work in",
+      security: [],
+      responses: {
+        "200": { description: "It can", content: { "application/json": { schema: readySchema } } },
+        ...problems(["unavailable"]),
+      },
+    },
+  },
+  "/metrics": {
+    get: {
+      operationId: "getMetrics",
+      tags: ["Health"],
+      summary: "Counts and times, for Prometheus",
+      security: [],
+      responses: { "200": { description: "Prometheus text", content: { "text/plain": { schema: z.string() } } } },
+    },
+  },
+};
+
+/** One response a status, as OpenAPI wants it, though a status may stand for several codes. */
+function problems(codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
+  const responses = [...byStatus].map(([status, group]): [string, ZodOpenApiResponseObject] => [
+    String(status),
+    {
+      description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(" "),
+      headers:
+        status === 429 || status === 503
+          ? z.object({ "Retry-After": retryAfter, "X-Request-Id": requestId })
+          : z.object({ "X-Request-Id": requestId }),
+      content: { "application/problem+json": { schema: problemSchema } },
+    },
+  ]);
+  return Object.fromEntries(responses.toSorted(([a], [b]) => a.localeCompare(b)));
+}
