@@ -1,0 +1,138 @@
+import { createBullBoard } from "@bull-board/api";
+import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import type { BoardHooks, HookContext } from "@bull-board/api/typings/app";
+import { ExpressAdapter } from "@bull-board/express";
+import type { Queue } from "bullmq";
+import express, { type Express, type RequestHandler, type Response } from "express";
+import type { Logger } from "pino";
+import type { AnyJobKind } from "../queues/job-kind.ts";
+import type { DashboardRole } from "../settings.ts";
+import { refusal } from "./board-rights.ts";
+import { ICON } from "./page.ts";
+import type { User } from "./session.ts";
+import { asShown, homely, withoutButtons } from "./shown.ts";
+
+/** Where Bull Board lives. */
+export const BOARD_PATH = "/admin/queues";
+
+/** What a kind's queue says about itself. */
+export type ShownKind = Pick<AnyJobKind, "name" | "route">;
+
+export interface Board {
+  /** Bull Board, to be mounted at `BOARD_PATH` behind the sign-in. */
+  readonly handler: RequestHandler;
+  show(queues: readonly Queue[]): void;
+}
+
+interface BoardContext {
+  readonly kinds: readonly ShownKind[];
+  readonly log: Logger;
+  /** Who sent a request with this Cookie header. */
+  readonly userOfCookie: (header: string | undefined) => User | undefined;
+}
+
+/** What Bull Board's pages may load: it styles elements one by one, and everything else is its own. Directives as helmet takes them. */
+export const BOARD_POLICY = {
+  "default-src": ["'self'"],
+  "style-src": ["'self'", "'unsafe-inline'"],
+  "img-src": ["'self'", "data:"],
+  "object-src": ["'none'"],
+  "base-uri": ["'self'"],
+  "form-action": ["'self'"],
+  "frame-ancestors": ["'none'"],
+};
+
+export function createBoard(context: BoardContext): Board {
+  const adapter = new ExpressAdapter().setBasePath(BOARD_PATH);
+  const board = createBullBoard({
+    queues: [],
+    serverAdapter: adapter,
+    options: {
+      handlerHooks: hooks(context),
+      uiConfig: {
+        boardTitle: "Handoff",
+        boardLogo: { path: ICON, width: 24, height: 24 },
+        favIcon: { default: ICON, alternative: ICON },
+        hideDocsLink: true,
+        miscLinks: [
+          { text: "API description", url: "/api/docs" },
+          { text: "Sign out", url: "/sign-out" },
+        ],
+      },
+    },
+  });
+  return {
+    handler: express.Router().use(stayAtHome, bullBoardOf(adapter)),
+    show(queues) {
+      board.replaceQueues(queues.map((queue) => shown(queue, context.kinds)));
+    },
+  };
+}
+
+/** Bull Board's routes. The adapter declares them as `any`; what it holds is an Express app. */
+function bullBoardOf(adapter: ExpressAdapter): Express {
+  return (adapter.getRouter() as Express).disable("x-powered-by");
+}
+
+function shown(queue: Queue, kinds: readonly ShownKind[]): BullMQAdapter {
+  const displayName = title(queue.name);
+  const description = kinds.find(({ name }) => name === queue.name)?.route.summary ?? "";
+  const adapter = new BullMQAdapter(queue, { displayName, description });
+  adapter.setFormatter("name", () => displayName);
+  return adapter;
+}
+
+/** `eligibility-sweep` → `Eligibility sweep`. */
+function title(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
+}
+
+/**
+ * Rights before, masks after: every one of Bull Board's API routes passes these two. Its formatters would reach a job's data
+ * alone, while reasons, logs and schedulers' templates could quote a sealed value too.
+ */
+function hooks({ log, userOfCookie }: BoardContext): BoardHooks {
+  return {
+    async before(context) {
+      const user = userOfCookie(context.request.headers["cookie"]);
+      const refused = user === undefined ? SIGNED_OUT : await refusal(context, user.role);
+      if (context.method !== "get") audit(log, context, user, refused);
+      return refused === undefined ? { allow: true } : { allow: false, status: 403, message: refused };
+    },
+    after({ request }, result) {
+      const role = userOfCookie(request.headers["cookie"])?.role ?? "viewer";
+      return { ...result, body: bodyAsShown(result.body, role) };
+    },
+  };
+}
+
+function bodyAsShown(body: unknown, role: DashboardRole): object {
+  const shown = asShown(body);
+  if (typeof shown !== "object" || shown === null) return {};
+  return "queues" in shown && Array.isArray(shown.queues)
+    ? { ...shown, queues: withoutButtons(shown.queues, role) }
+    : shown;
+}
+
+export const SIGNED_OUT = "You are signed out. Reload this page to sign in again.";
+
+function audit(
+  log: Logger,
+  { method, route, request }: HookContext,
+  user: User | undefined,
+  refused: string | undefined,
+): void {
+  const { queueName: queue, jobId: job }: Record<string, unknown> = request.params;
+  const entry = { user: user?.name, role: user?.role, action: `${method} ${route}`, queue, job };
+  if (refused === undefined) log.info(entry, "dashboard: change asked for");
+  else log.warn({ ...entry, refused }, "dashboard: change refused");
+}
+
+/** Rewrites the page, which is the only thing that Bull Board sends outside its API and its files. */
+const stayAtHome: RequestHandler = (request, response: Response, next) => {
+  if (!request.path.startsWith("/api/")) {
+    const send = response.send.bind(response);
+    response.send = (body: unknown) => send(typeof body === "string" ? homely(body) : body);
+  }
+  next();
+};

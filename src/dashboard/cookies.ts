@@ -1,0 +1,35 @@
+import type { CookieOptions } from "express";
+
+/** The dashboard's two cookies: who is signed in, and which browser a sign-in form was made for. */
+export interface Cookies {
+  readonly session: string;
+  readonly form: string;
+  readonly options: CookieOptions;
+}
+
+/**
+ * `__Host-` makes browsers refuse the cookie from a subdomain or over plain HTTP; it needs HTTPS, which is known from
+ * PUBLIC_URL.
+ *
+ * SameSite is Lax, not Strict: a link in a mail to the administrator must find an operator signed in, and Strict would
+ * show the sign-in page. Nothing is lost by it: Lax sends the cookie along only where a link is followed, a GET changes
+ * nothing, and whatever else comes is asked where it came from (`cross-site.ts`).
+ */
+export function cookiesFor(publicUrl: string | undefined): Cookies {
+  const secure = publicUrl?.startsWith("https://") ?? false;
+  const prefix = secure ? "__Host-" : "";
+  return {
+    session: `${prefix}handoff-session`,
+    form: `${prefix}handoff-form`,
+    options: { httpOnly: true, secure, sameSite: "lax", path: "/" },
+  };
+}
+
+/** The value of the cookie `name` in a request's Cookie header. */
+export function readCookie(header: string | undefined, name: string): string | undefined {
+  for (const pair of (header ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import type { Response } from "express";
+import { STYLE } from "./style.ts";
+
+/** The layout of every page of our own, made on the server, without scripts. */
+
+/** Text that is HTML already: what `html` gives. */
+export interface Html {
+  readonly html: string;
+}
+
+/** HTML from a template; every inserted text is escaped, and inserted HTML stays as it is. */
+export function html(parts: TemplateStringsArray, ...inserted: readonly (string | Html)[]): Html {
+  const written = parts.map((part, at) => {
+    const value = inserted[at] ?? "";
+    return part + (typeof value === "string" ? escape(value) : value.html);
+  });
+  return { html: written.join("") };
+}
+
+export const NOTHING: Html = { html: "" };
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
+}
+
+const MARK = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M3 8h13m-4-4 4 4-4 4M21 16H8m4-4-4 4 4 4"/></svg>`;
+
+/** Not written inside a template, whose white space a formatter may change: the policy below allows exactly this text. */
+const STYLE_ELEMENT: Html = { html: `<style>${STYLE}</style>` };
+
+/** The mark as an icon that needs no request. */
+export const ICON = `data:image/svg+xml,${encodeURIComponent(MARK.replace("currentColor", "#2a9c86"))}`;
+
+/** What our own pages may load: their one style, the icon, and nothing else. Directives as helmet takes them. */
+export const PAGE_POLICY = {
+  "default-src": ["'none'"],
+  "style-src": [`'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`],
+  "img-src": ["data:"],
+  "form-action": ["'self'"],
+  "base-uri": ["'none'"],
+  "frame-ancestors": ["'none'"],
+};
+
+export interface Page {
+  readonly status: number;
+  readonly title: string;
+  readonly body: Html;
+  /** Who is signed in, shown at the top. */
+  readonly who?: string;
+  /** Ask for the page again after so many seconds. */
+  readonly refreshSeconds?: number;
+}
+
+export function sendPage(response: Response, { status, title, body, who, refreshSeconds }: Page): void {
+  const refresh =
+    refreshSeconds === undefined ? NOTHING : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`;
+  const page = html`<!DOCTYPE html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        ${refresh}
+        <title>${title} · Handoff</title>
+        <link rel="icon" href="${ICON}" />
+        ${STYLE_ELEMENT}
+      </head>
+      <body>
+        <header>
+          <a class="brand" href="/admin/queues">${{ html: MARK }}Handoff</a
+          >${who === undefined ? NOTHING : html`<span class="who">${who}</span>`}
+        </header>
+        <main>${body}</main>
+      </body>
+    </html> `;
+  response.status(status).type("html").send(page.html);
+}
+
+/** A page that says one thing. */
+export function sendMessage(response: Response, status: number, title: string, text: string): void {
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p class="muted">${text}</p>
+    <p><a href="/admin/queues">To the dashboard</a></p>
+  </div>`;
+  sendPage(response, { status, title, body });
+}

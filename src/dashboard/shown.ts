@@ -1,0 +1,49 @@
+import type { DashboardRole } from "../settings.ts";
+
+/** What of Bull Board's answers a person gets to see. */
+
+/** What stands on a page where a job holds personal data. */
+const SEALED = "••• sealed";
+
+const SEALED_VALUE = /sealed:v\d+:[\w+/=.:~-]*/g;
+
+/**
+ * `value`, as JSON has it, for people's eyes:
+ *
+ * - Sealed strings are masked, whole values and those that a longer text quotes. Nobody could read them, and nobody needs to see them.
+ * - Stack traces are left out: where there is none, Bull Board shows the reason in plain words, and programmers have the log.
+ */
+export function asShown(value: unknown): unknown {
+  if (typeof value === "string") return value.startsWith("sealed:v") ? SEALED : value.replace(SEALED_VALUE, SEALED);
+  if (Array.isArray(value)) return value.map(asShown);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, name === "stacktrace" ? [] : asShown(inner)]),
+    );
+  }
+  return value;
+}
+
+/** The list of queues without buttons that would be refused: all of a viewer's, and for everybody those that run again what completed. */
+export function withoutButtons(queues: readonly object[], role: DashboardRole): readonly object[] {
+  const readOnly = role === "viewer" ? { readOnlyMode: true, allowRetries: false } : {};
+  return queues.map((queue) => ({ ...queue, allowCompletedRetries: false, ...readOnly }));
+}
+
+const FONT_LINK = /<link[^>]*href="https?:[^>]*>/g;
+
+/**
+ * Hides the link to Bull Board's releases, a job's buttons but the one that retries (the first of a failed job's four),
+ * and the one that removes all jobs of a list (the last). The server refuses them anyway: should a new Bull Board name its
+ * classes otherwise, they only show again.
+ */
+const STYLE = `<style>
+a[href^="https://github.com/felixmosh/"] { display: none !important; }
+ul[class^="jobActions-"] > li:not(:first-child:nth-last-child(4)),
+ul[class^="queueActions-"] > li:last-child { display: none; }
+</style>`;
+
+/** Bull Board's page without the font stylesheet of another host; it reads as well in the system's font. */
+export function homely(page: string): string {
+  return page.replace(FONT_LINK, STYLE);
+}
