@@ -142,11 +142,9 @@ export function controlRoutes(world: World): Router {
       const outbound = world.outbound();
       const url = to ?? outbound.url();
       if (url === null) {
-        response
-          .status(409)
-          .json({
-            errors: [{ path: "to", message: "no outbound URL is set: PUT /control/outbound-url, or name one here" }],
-          });
+        response.status(409).json({
+          errors: [{ path: "to", message: "no outbound URL is set: PUT /control/outbound-url, or name one here" }],
+        });
         return;
       }
       try {

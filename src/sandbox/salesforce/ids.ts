@@ -7,8 +7,8 @@ const SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 function suffix(id15: string): string {
   return [0, 5, 10]
     .map((start) => {
-      const capitals = [...id15.slice(start, start + 5)].reduce(
-        (bits, char, k) => (/[A-Z]/.test(char) ? bits | (1 << k) : bits),
+      const capitals = [0, 1, 2, 3, 4].reduce(
+        (bits, k) => (/[A-Z]/.test(id15.charAt(start + k)) ? bits | (1 << k) : bits),
         0,
       );
       return SUFFIXES.charAt(capitals);

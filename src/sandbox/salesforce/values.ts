@@ -42,7 +42,7 @@ function cannotDeserialize(field: Field, value: unknown): SalesforceError {
           : Array.isArray(value)
             ? "START_ARRAY"
             : "START_OBJECT";
-  const shown = typeof value === "object" ? "" : ` value ${String(value)}`;
+  const shown = typeof value === "object" ? "" : ` value ${JSON.stringify(value)}`;
   return new SalesforceError(
     "JSON_PARSER_ERROR",
     `Cannot deserialize instance of ${JSON_NAMES[field.type] ?? "string"} from ${token}${shown} or request may be missing a required field at [line:1, column:1]`,
@@ -53,7 +53,7 @@ function checkedText(field: Field, text: string): FieldValue {
   const value = text.trim();
   if (value === "") return null;
   const length = field.length ?? 255;
-  if ([...value].length > length) {
+  if (value.length > length) {
     throw new SalesforceError(
       "STRING_TOO_LONG",
       `${field.name}: data value too large: ${value.slice(0, 60)} (max length=${String(length)})`,

@@ -41,7 +41,7 @@ function shown(given: Parameters, status: number, body: { readonly [name: string
   return {
     status,
     body: Object.entries(body)
-      .map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : String(value)};`)
+      .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)};`)
       .join(""),
   };
 }
