@@ -22,6 +22,8 @@ export interface Field {
   readonly type: string;
   readonly required: boolean;
   readonly description: string;
+  /** A value that it may have, as JSON; null where the schema shows none. */
+  readonly example: string | null;
 }
 
 /** Every field of `schema`, with those inside it, in order. */
@@ -33,10 +35,10 @@ export function fieldsOf(document: OpenApiDocument, schema: Schema, above: strin
     const description = given.description ?? field.description ?? "";
     const inner =
       field.items === undefined ? fieldsOf(document, field, path) : fieldsOf(document, field.items, `${path}[]`);
-    return [
-      { path, type: typeOf(document, field), required: solid.required?.includes(name) ?? false, description },
-      ...inner,
-    ];
+    const [shown] = field.examples ?? [];
+    const example = shown === undefined ? null : JSON.stringify(shown);
+    const required = solid.required?.includes(name) ?? false;
+    return [{ path, type: typeOf(document, field), required, description, example }, ...inner];
   });
 }
 

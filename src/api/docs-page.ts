@@ -112,9 +112,9 @@ function introduction(): Html {
       your own with every request that hands work in.
     </p>
     <p>
-      After <span class="ok">202</span> the work is safe. After anything else, or no answer, send the same request with
-      the same key again: it is still done once. After <span class="no">429</span> or <span class="no">503</span>, wait
-      as many seconds as <code>Retry-After</code> says.
+      After <span class="ok">202</span> the work is safe. After <span class="no">5xx</span>, or no answer at all, send
+      the same request with the same key again: it is still done once. After <span class="no">4xx</span>, correct it
+      first. Where the answer has <code>Retry-After</code>, wait as many seconds.
     </p>
   </section>`;
 }
@@ -206,14 +206,16 @@ function bodyOf(document: OpenApiDocument, { path, operation }: Call): Html {
 
 function schemaTable(document: OpenApiDocument, schema: Schema): Html {
   const rows = fieldsOf(document, schema, "").map(
-    ({ path, type, required, description }) =>
+    ({ path, type, required, description, example }) =>
       html`<tr>
         <td>
           <code>${path}</code
           ><br />${required ? html`<span class="must">required</span>` : html`<span class="may">optional</span>`}
         </td>
         <td>${type}</td>
-        <td>${description}</td>
+        <td>
+          ${description} ${example === null ? html`` : html`<span class="note">e.g. <code>${example}</code></span>`}
+        </td>
       </tr>`,
   );
   return html`<div class="scroll">

@@ -41,7 +41,8 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: .8rem; }
 th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; min-width: 9rem; }
+td:nth-child(2) { min-width: 8rem; }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .87rem; }
 code { background: var(--code); padding: .1rem .35rem; border-radius: 5px; }
 pre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem; margin: .4rem 0; overflow-x: auto; line-height: 1.5; }

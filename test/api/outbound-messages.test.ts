@@ -114,6 +114,33 @@ describe("Salesforce announces approved orders", () => {
   });
 });
 
+describe("what the door tells the engine", () => {
+  it("which notification announced the order, and that an order whose job is done is no new work", async () => {
+    const [number = 0] = numbers(1);
+    const told: unknown[] = [];
+    const observed = await openDoors({
+      ...engine.intake,
+      accept: (kind, payload, request) => {
+        told.push([kind.name, payload, request]);
+        return engine.intake.accept(kind, payload, request);
+      },
+    });
+    try {
+      await send(envelope([notification(number)]), { to: observed });
+    } finally {
+      await observed.close();
+    }
+    const id = notificationId(number);
+    expect(told).toEqual([
+      [
+        "provisioning",
+        { orderId: orderIdOf(number) },
+        { door: `outbound message ${id}`, idempotency: { client: "salesforce", key: id }, unlessDone: true },
+      ],
+    ]);
+  });
+});
+
 describe("what is refused, with nothing enqueued", () => {
   const large = () => `${envelope([notification(1)])}<!--${" ".repeat(1024 * 1024)}-->`;
 

@@ -1,6 +1,11 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { randomUUID } from "node:crypto";
+import express from "express";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { healthRoutes } from "../../src/api/health.ts";
 import type { Intake } from "../../src/queues/intake.ts";
 import {
   ask,
@@ -403,6 +408,27 @@ describe("machines that watch over it", () => {
     expect(metrics.text).toMatch(
       /handoff_http_request_duration_seconds_count\{method="POST",route="\/api\/provisioning",status="202"\} \d+/,
     );
+  });
+
+  it("hear the same from a process that has no other door", async () => {
+    const registry = new Registry();
+    const server = createServer(express().use(healthRoutes(engine.intake, registry))).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const url = typeof address === "object" ? `http://127.0.0.1:${String(address?.port)}` : "";
+    try {
+      expect(await ask(`${url}/healthz`)).toMatchObject({ status: 200, json: { status: "alive" } });
+      expect(await ask(`${url}/readyz`)).toMatchObject({ status: 200, json: { status: "ready" } });
+      expect((await ask(`${url}/metrics`)).status).toBe(200);
+      expect(await ask(`${url}/healthz`, { method: "POST" })).toMatchObject({
+        status: 405,
+        json: { code: "method-not-allowed" },
+      });
+      expect((await ask(`${url}/api/jobs/x`)).status).toBe(404);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
 
