@@ -1,7 +1,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { RejectedError, UnavailableError, type ClassifiedError } from "../../src/domain/errors.ts";
 import type { VendorCall } from "../../src/domain/vendor-call.ts";
+
+/** What an error means, in the terms of the tables: `after` is the vendor's own wish, in milliseconds. */
+export type Meaning =
+  | { readonly rejected: string }
+  | { readonly unavailable: "call" | "vendor"; readonly code: string; readonly after?: number }
+  | { readonly unknown: string; readonly mayStillLand: boolean };
+
+export function meaning(error: ClassifiedError): Meaning {
+  if (error instanceof RejectedError) return { rejected: error.code };
+  if (error instanceof UnavailableError) {
+    const { scope, code, retryAfterMs } = error;
+    return { unavailable: scope, code, ...(retryAfterMs === null ? {} : { after: retryAfterMs }) };
+  }
+  return { unknown: error.code, mayStillLand: "mayStillLand" in error && error.mayStillLand };
+}
 
 /** A call under a deadline and nothing else: no breaker, no metrics. */
 export function callWithin(deadlineMs: number): VendorCall {

@@ -35,8 +35,6 @@ export function performing({ settings, call }: { settings: ApiSettings; call: Ve
     throw new Error("WHMCS_URL, WHMCS_IDENTIFIER and WHMCS_SECRET are needed");
   }
   const http = create({
-    method: "post",
-    url: `${root}/includes/api.php`,
     maxRedirects: 0, // a followed 302 would arrive as a GET without a body, and look like success
     proxy: false,
     // Each call has its own connection: a reset of one that was kept open could not be told from a lost answer.
@@ -63,7 +61,7 @@ export function performing({ settings, call }: { settings: ApiSettings; call: Ve
       });
       let response: AxiosResponse<unknown>;
       try {
-        response = await http.request<unknown>({ data, signal });
+        response = await http.post<unknown>(`${root}/includes/api.php`, data, { signal });
       } catch (error) {
         // The cause is what lies below axios: axios's own error carries the secret.
         throw fail(networkTrouble(error, signal), error instanceof AxiosError ? error.cause : undefined);
