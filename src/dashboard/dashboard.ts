@@ -12,7 +12,7 @@ import { BOARD_PATH, BOARD_POLICY, createBoard, type ShownKind, SIGNED_OUT } fro
 import { cookiesFor, readCookie } from "./cookies.ts";
 import { isForeignChange } from "./cross-site.ts";
 import { html, PAGE_POLICY, sendMessage, sendPage } from "./page.ts";
-import { type DashboardSettings, readSession, readUsers } from "./session.ts";
+import { type DashboardSettings, readSession, readUsers, type User } from "./session.ts";
 import { signInRoutes } from "./sign-in.ts";
 
 export interface Dashboard {
@@ -48,9 +48,10 @@ export function createDashboard({ settings, log, kinds = [] }: DashboardOptions)
   router.use(OWN_PATHS, guarded(PAGE_POLICY), refuseForeignChanges(log, publicUrl));
   router.use(signInRoutes({ users, secret, cookies, log, userOf }));
   router.use(BOARD_PATH, (request, response, next) => {
-    if (userOf(request) === undefined) turnAway(request, response);
+    const user = userOf(request);
+    if (user === undefined) turnAway(request, response);
     else if (shown) next();
-    else sayThatRedisIsAway(request, response);
+    else sayThatRedisIsAway(user, request, response);
   });
   router.use(BOARD_PATH, guarded(BOARD_POLICY), board.handler);
   router.use(OWN_PATHS, sayThatItFailed(log));
@@ -103,7 +104,7 @@ function turnAway(request: Request, response: Response): void {
   else response.redirect(303, `/sign-in?next=${encodeURIComponent(request.originalUrl)}`);
 }
 
-function sayThatRedisIsAway(request: Request, response: Response): void {
+function sayThatRedisIsAway(user: User, request: Request, response: Response): void {
   const [title, text] = ["Waiting for Redis", "Redis, which keeps the jobs, cannot be reached yet."] as const;
   response.setHeader("Retry-After", "5");
   if (isForPrograms(request)) {
@@ -117,7 +118,7 @@ function sayThatRedisIsAway(request: Request, response: Response): void {
       This page looks again every five seconds. Where it stays, check that Redis runs and that REDIS_URL names it.
     </p>
   </div>`;
-  sendPage(response, { status: 503, title, body, refreshSeconds: 5 });
+  sendPage(response, { status: 503, title, body, user, refreshSeconds: 5 });
 }
 
 function sayThatItFailed(log: Logger): ErrorRequestHandler {

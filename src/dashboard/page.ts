@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Response } from "express";
+import type { User } from "./session.ts";
 import { STYLE } from "./style.ts";
 
 /** The layout of every page of our own, made on the server, without scripts. */
@@ -55,12 +56,12 @@ export interface Page {
   readonly title: string;
   readonly body: Html;
   /** Who is signed in, shown at the top. */
-  readonly who?: string;
+  readonly user?: Pick<User, "name" | "role">;
   /** Ask for the page again after so many seconds. */
   readonly refreshSeconds?: number;
 }
 
-export function sendPage(response: Response, { status, title, body, who, refreshSeconds }: Page): void {
+export function sendPage(response: Response, { status, title, body, user, refreshSeconds }: Page): void {
   const refresh =
     refreshSeconds === undefined ? NOTHING : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`;
   const page = html`<!DOCTYPE html>
@@ -77,7 +78,7 @@ export function sendPage(response: Response, { status, title, body, who, refresh
       <body>
         <header>
           <a class="brand" href="/admin/queues">${{ html: MARK }}Handoff</a
-          >${who === undefined ? NOTHING : html`<span class="who">${who}</span>`}
+          >${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · Sign out</a>`}
         </header>
         <main>${body}</main>
       </body>

@@ -273,7 +273,9 @@ describe("Our own pages", () => {
     const browser = await signedIn(site, "viewer");
     const waiting = await browser.get("/admin/queues");
     expect([waiting.status, waiting.headers.get("retry-after")]).toEqual([503, "5"]);
-    expect(await waiting.text()).toContain("Waiting for Redis");
+    const page = await waiting.text();
+    expect(page).toContain("Waiting for Redis");
+    expect(page).toContain("vera, viewer");
     expect((await browser.get("/admin/queues/api/queues")).status).toBe(503);
   });
 });
