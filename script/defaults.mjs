@@ -28,14 +28,6 @@ function newSecrets() {
   };
 }
 
-/** What the sandbox's seed knows as its own; see src/sandbox/seed.ts. */
-const SANDBOX_CREDENTIALS = {
-  SALESFORCE_CLIENT_ID: "sandbox-client",
-  SALESFORCE_CLIENT_SECRET: "sandbox-secret",
-  WHMCS_IDENTIFIER: "sandbox-identifier",
-  WHMCS_SECRET: "sandbox-secret",
-};
-
 /** The environment of the program. What `given` sets already wins, variable by variable. */
 export function programEnvironment({ given, secrets, listen, redisUrl, sandbox, dataDir }) {
   const defaults = {
@@ -54,13 +46,16 @@ export function programEnvironment({ given, secrets, listen, redisUrl, sandbox, 
   return { ...defaults, ...set };
 }
 
-function sandboxSettings({ url, smtpUrl, orgId, pricebookId }) {
+function sandboxSettings({ url, smtpUrl, organizationId, pricebookId, credentials }) {
   return {
-    ...SANDBOX_CREDENTIALS,
     SALESFORCE_LOGIN_URL: url,
-    SALESFORCE_ORG_ID: orgId,
+    SALESFORCE_CLIENT_ID: credentials.salesforce.clientId,
+    SALESFORCE_CLIENT_SECRET: credentials.salesforce.clientSecret,
+    SALESFORCE_ORG_ID: organizationId,
     PORTAL_PRICEBOOK_ID: pricebookId,
     WHMCS_URL: `${url}/whmcs`,
+    WHMCS_IDENTIFIER: credentials.whmcs.identifier,
+    WHMCS_SECRET: credentials.whmcs.secret,
     SMTP_URL: smtpUrl,
     MAIL_FROM: "Handoff <handoff@example.com>",
     ADMIN_EMAIL: "operations@example.com",

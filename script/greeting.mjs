@@ -35,6 +35,6 @@ Ask for an eligibility check${account?.Name ? ` for ${account.Name}` : ""}, then
     -H 'Content-Type: application/json' \\
     -d '${body}'
 
-Ctrl-C stops everything. What was accepted is kept in .data, and the next start goes on with it.
+Ctrl-C stops everything. What was accepted is kept in ${path.relative(ROOT, path.dirname(log))}, and the next start goes on with it.
 `;
 }

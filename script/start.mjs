@@ -11,7 +11,8 @@ import { setUp } from "./setup.mjs";
 import { onStopAsked } from "./stop-signals.mjs";
 import { startSystem } from "./system.mjs";
 
-const DATA = path.join(ROOT, ".data");
+/** All that a start keeps: the secrets it made, Redis's data, waiting documents, the log. */
+const DATA = path.resolve(ROOT, process.env.DATA_DIR || ".data");
 
 /** The youngest first: the program hands its work back while the vendors and Redis are still there. */
 const STOP_ORDER = ["Handoff", "sandbox", "Redis"];

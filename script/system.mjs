@@ -99,11 +99,10 @@ async function startSandbox(node, environment, address, secrets, start) {
   return { url, smtpUrl: `smtp://127.0.0.1:${env.SANDBOX_SMTP_PORT}`, ...seedOf(state) };
 }
 
-/** What the settings and the greeting need to know of the vendors that the sandbox stands in for. */
-function seedOf(state) {
-  const { Account: accounts, Pricebook2: pricebooks } = state.salesforce;
-  const unasked = accounts.find((account) => !account.Internet_Eligibility_Status__c && account.WH_Account__c);
-  return { orgId: state.organizationId, pricebookId: pricebooks[0].Id, account: unasked ?? accounts[0] };
+/** What the settings and the greeting need to know of the company that the sandbox is filled with. */
+function seedOf({ organizationId, seed, credentials, salesforce }) {
+  const account = salesforce.Account.find(({ Id }) => Id === seed.accounts.unasked);
+  return { organizationId, pricebookId: seed.pricebookId, credentials, account };
 }
 
 /** Resolves once `obstacle()` is null. Rejects where the child ends first or takes longer than `withinMs`. */
