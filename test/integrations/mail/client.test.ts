@@ -100,7 +100,7 @@ describe("a mail", () => {
 
   test("that was taken without a word in time may have arrived", async () => {
     const { url } = await smtpServer({ onData: (stream) => void stream.resume() });
-    await expect(mailTo(url, 300).send(message)).rejects.toMatchObject({
+    await expect(mailTo(url, 1_000).send(message)).rejects.toMatchObject({
       constructor: UnknownOutcomeError,
       code: "mail-timeout",
     });

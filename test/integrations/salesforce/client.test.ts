@@ -210,7 +210,7 @@ describe("a session", () => {
 
 describe("an answer that gets lost", () => {
   test.for(LOST_ANSWERS)("leaves a write in doubt and a read to be repeated: Salesforce %s", async ([, lose]) => {
-    const { salesforce, calls } = await org((_, response) => lose(response), 300);
+    const { salesforce, calls } = await org((_, response) => lose(response), 1_000);
     await expect(salesforce.activate(activation)).rejects.toMatchObject({
       constructor: UnknownOutcomeError,
       mayStillLand: true,

@@ -270,7 +270,7 @@ describe("an answer that gets lost", () => {
   test.for(LOST_ANSWERS)("leaves a write in doubt and a read to be repeated: WHMCS %s", async ([, lose]) => {
     const { whmcs, seen } = await whmcsThat(
       { AddOrder: (_, response) => lose(response), GetOrders: (_, response) => lose(response) },
-      { deadlineMs: 300 },
+      { deadlineMs: 1_000 },
     );
     await expect(whmcs.addOrder(order)).rejects.toMatchObject({ constructor: UnknownOutcomeError, mayStillLand: true });
     await expect(whmcs.orderStatus(76)).rejects.toMatchObject({ constructor: UnavailableError, scope: "vendor" });
