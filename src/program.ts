@@ -110,7 +110,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         baseMs: settings.RETRY_BASE_MS,
         stopping: stopping.signal,
         log,
-        onAttempt: metrics.attempt,
+        onAttempt: (kind, end, ms) => metrics.attempt(kind, end, ms),
       }),
     );
     closing.push(() => Promise.all(workers.map((worker) => worker.close())));

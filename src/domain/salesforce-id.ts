@@ -28,7 +28,7 @@ function salesforceId<Name extends string>(name: Name, prefix: string, example: 
       error: `must be a Salesforce ${name} id: 15 or 18 letters and digits that begin with ${prefix}`,
     })
     .overwrite(to18)
-    .meta({ description: `Salesforce ${name} id, 15 or 18 characters`, example })
+    .meta({ description: `Salesforce ${name} id, 15 or 18 characters`, examples: [example] })
     .brand<`${Name}Id`>();
 }
 

@@ -10,11 +10,11 @@ const address = z
     postalCode: z
       .string()
       .regex(/^\d{3}-?\d{4}$/, "must be a Japanese postal code: 150-0002")
-      .meta({ example: "150-0002" }),
-    prefecture: line(40).meta({ example: "東京都" }),
-    city: line(80).meta({ example: "渋谷区" }),
-    street: line(160).meta({ example: "渋谷2-21-1" }),
-    building: line(160).optional().meta({ example: "ヒカリエ 8F" }),
+      .meta({ examples: ["150-0002"] }),
+    prefecture: line(40).meta({ examples: ["東京都"] }),
+    city: line(80).meta({ examples: ["渋谷区"] }),
+    street: line(160).meta({ examples: ["渋谷2-21-1"] }),
+    building: line(160).optional().meta({ examples: ["ヒカリエ 8F"] }),
   })
   .meta({ description: "Where Internet is wanted" });
 

@@ -63,37 +63,33 @@ function connect(settings: Settings, options: RedisOptions): Connection {
 
 /** What of Redis's settings could lose accepted work, in plain words. */
 export async function redisWarnings(redis: Connection): Promise<string[]> {
-  const warnings: string[] = [];
   try {
-    const [, appendonly, , appendfsync, , policy] = await configOf(
-      redis,
-      "appendonly",
-      "appendfsync",
-      "maxmemory-policy",
-    );
-    if (appendonly !== "yes")
-      warnings.push("Redis keeps no append-only file: a restart loses work. Set appendonly yes.");
-    else if (appendfsync !== "always")
+    const [appendonly, appendfsync, policy] = [
+      await configOf(redis, "appendonly"),
+      await configOf(redis, "appendfsync"),
+      await configOf(redis, "maxmemory-policy"),
+    ];
+    const warnings: string[] = [];
+    if (appendonly !== "yes") {
       warnings.push(
-        `Redis writes to disk with appendfsync ${String(appendfsync)}: a power cut can lose accepted work. Set appendfsync always.`,
+        "Redis keeps no append-only file: a restart loses work. Set appendonly yes and appendfsync always.",
       );
-    if (policy !== "noeviction")
-      warnings.push(`Redis may throw work away when full (maxmemory-policy ${String(policy)}). Set noeviction.`);
+    } else if (appendfsync !== "always") {
+      warnings.push(
+        `A power cut can lose accepted work (appendfsync ${appendfsync}). Set appendfsync always in Redis.`,
+      );
+    }
+    if (policy !== "noeviction") {
+      warnings.push(`Redis may throw work away when it is full (maxmemory-policy ${policy}). Set noeviction.`);
+    }
+    return warnings;
   } catch (error) {
     if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
-    warnings.push(
-      "Redis does not let its settings be read: make sure of appendonly yes, appendfsync always and noeviction.",
-    );
+    return ["Redis does not let its settings be read: make sure of appendonly yes, appendfsync always and noeviction."];
   }
-  return warnings;
 }
 
-/** CONFIG GET of `names`, as name, value, name, value, in the order asked for. */
-async function configOf(redis: Connection, ...names: string[]): Promise<unknown[]> {
-  const pairs: unknown[] = [];
-  for (const name of names) {
-    const answer = await redis.call("CONFIG", "GET", name);
-    pairs.push(...(Array.isArray(answer) ? answer : []));
-  }
-  return pairs;
+async function configOf(redis: Connection, name: string): Promise<string> {
+  const answer: unknown = await redis.call("CONFIG", "GET", name);
+  return Array.isArray(answer) ? String(answer[1]) : "unknown";
 }

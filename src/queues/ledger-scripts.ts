@@ -1,5 +1,24 @@
 import { script } from "./script.ts";
 
+/** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
+const RECORD = `
+local function record(first)
+  local conflict = false
+  for i = first, #ARGV, 3 do
+    local field = 'step ' .. ARGV[i]
+    local stored = redis.call('HGET', KEYS[1], field)
+    local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1) }
+    if step.state == 'done' then
+      conflict = conflict or step.result ~= ARGV[i + 2]
+    else
+      local done = { n = step.n, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2] }
+      redis.call('HSET', KEYS[1], field, cjson.encode(done))
+    end
+  end
+  return conflict
+end
+`;
+
 /**
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
@@ -9,6 +28,9 @@ import { script } from "./script.ts";
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
  *   `looks` (how often it was looked for in vain), `result` (sealed)
+ *
+ * What a step gave is not sent by itself: it goes along with the next call as a note (three arguments: step, effect (0 or 1),
+ * sealed result), which is written before anything else.
  *
  * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended).
  */
@@ -61,7 +83,7 @@ return { how, id, tostring(now) }
  * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, accepted
  * (ms, for a ledger that was lost), how long a turn lasts (ms).
  * Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go', suspect (0 or 1),
- * spent, outage (ms), and the names of the steps that are remembered.
+ * spent, outage (ms), and two for each step that is remembered: its name, and its sealed result or an empty text.
  */
 export const begin = script(`
 local now, run = now_ms(), run_id()
@@ -92,12 +114,14 @@ if job[3] then
 end
 
 -- Until an effect has begun, an attempt starts afresh: what was read then may no longer be true.
-local names, effect = {}, false
+local names, results, effect = {}, {}, false
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
+    local step = cjson.decode(all[i + 1])
     names[#names + 1] = all[i]
-    effect = effect or cjson.decode(all[i + 1]).effect
+    results[#results + 1] = step.state == 'done' and step.result or ''
+    effect = effect or step.effect
   end
 end
 if not effect and #names > 0 then
@@ -105,17 +129,21 @@ if not effect and #names > 0 then
   names = {}
 end
 local reply = { 'go', suspect and 1 or 0, tonumber(job[4] or 0), job[5] and now - job[5] or 0 }
-for _, name in ipairs(names) do reply[#reply + 1] = string.sub(name, 6) end
+for i, name in ipairs(names) do
+  reply[#reply + 1] = string.sub(name, 6)
+  reply[#reply + 1] = results[i]
+end
 return reply
 `);
 
 /**
- * Claims a step. KEYS: ledger, and the turn. ARGV: step, by, effect (0 or 1), suspect (0 or 1), lease (ms), how long a
- * request may land after the lease began (ms), id.
- * Returns 'done' and the result; 'in flight' and for how long (ms); 'fresh'; or 'cut off', for how long it may still
- * land (ms), and how often it was looked for.
+ * Claims a step whose effect must not happen twice. KEYS: ledger, and the turn. ARGV: step, by, suspect (0 or 1), lease
+ * (ms), how long a request may land after the lease began (ms), id, notes.
+ * Returns 'conflict' where another worker gave another result for what is noted; 'done' and the result; 'in flight' and
+ * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), and how often it was looked for.
  */
-export const claim = script(`
+export const claim = script(`${RECORD}
+if record(7) then return { 'conflict' } end
 local now = now_ms()
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
@@ -125,17 +153,22 @@ if step and step.state == 'active' and step.lease > now and step.by ~= ARGV[2] t
   return { 'in flight', step.lease - now }
 end
 
-if KEYS[2] and redis.call('GET', KEYS[2]) == ARGV[7] then redis.call('PEXPIRE', KEYS[2], ARGV[5]) end
+if KEYS[2] and redis.call('GET', KEYS[2]) == ARGV[6] then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
 local reply = { 'fresh' }
 if step then
   reply = { 'cut off', math.max(0, step.lands - now), step.looks }
-elseif ARGV[4] == '1' then
+elseif ARGV[3] == '1' then
   reply = { 'cut off', 0, 0 }
 end
-step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = now + tonumber(ARGV[6]) }
-step.state, step.at, step.effect, step.by, step.lease = 'active', now, ARGV[3] == '1', ARGV[2], now + tonumber(ARGV[5])
+step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = now + tonumber(ARGV[5]) }
+step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
 return reply
+`);
+
+/** Writes notes down at once. KEYS: ledger. ARGV: notes. Returns 1 where another worker gave another result. */
+export const note = script(`${RECORD}
+return record(1) and 1 or 0
 `);
 
 /** Renews a claim just before a request is sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, land (ms). */
@@ -148,16 +181,6 @@ if step.by ~= ARGV[2] then return 0 end
 step.lands, step.looks = now_ms() + tonumber(ARGV[3]), 0
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
 return 1
-`);
-
-/** Writes a step down as done; the first to say so is believed. KEYS: ledger. ARGV: step, result. Returns the result that counts. */
-export const finish = script(`
-local field = 'step ' .. ARGV[1]
-local stored = redis.call('HGET', KEYS[1], field)
-local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), effect = true }
-if step.state == 'done' then return step.result end
-redis.call('HSET', KEYS[1], field, cjson.encode({ n = step.n, state = 'done', at = now_ms(), effect = step.effect, result = ARGV[2] }))
-return ARGV[2]
 `);
 
 /** Forgets a claim: the step did not happen. KEYS: ledger. ARGV: step, by. */
@@ -191,9 +214,10 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), free (0 or 1), how long keys are kept (ms), how long a
- * turn is kept for a step in doubt (ms).
+ * turn is kept for a step in doubt (ms), notes.
  */
-export const pause = script(`
+export const pause = script(`${RECORD}
+record(7)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 local in_doubt = false
 for i, value in ipairs(redis.call('HGETALL', KEYS[1])) do
@@ -225,8 +249,12 @@ end
 return 0
 `);
 
-/** Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept (ms). */
-export const end = script(`
+/**
+ * Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept
+ * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
+ */
+export const end = script(`${RECORD}
+if record(5) then return 1 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())

@@ -39,7 +39,17 @@ export interface JobKeys {
   readonly turn: string | null;
 }
 
+/** What a step gave, to be written down with the next call. */
+export interface Note {
+  readonly step: string;
+  /** Whether doing it twice would matter. */
+  readonly effect: boolean;
+  readonly result: unknown;
+}
+
 export type Claim =
+  /** Another worker gave another result for what is noted. */
+  | { readonly state: "conflict" }
   | { readonly state: "done"; readonly result: unknown }
   | { readonly state: "in flight"; readonly forMs: number }
   | { readonly state: "fresh" }
@@ -54,8 +64,11 @@ export type Beginning =
       readonly suspect: boolean;
       readonly spent: number;
       readonly outageMs: number;
-      readonly remembered: readonly string[];
+      readonly remembered: Remembered;
     };
+
+/** The steps of earlier attempts that count, and what those gave that are done. */
+export type Remembered = ReadonlyMap<string, { readonly done: boolean; readonly result: unknown }>;
 
 /** What each job's steps have done, in Redis: one atomic call for each change (the scripts say how it is kept). */
 export type Ledger = ReturnType<typeof openLedger>;
@@ -75,9 +88,10 @@ export function openLedger({
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
-  const seal = (job: JobKeys, step: string, result: unknown) => sealing.seal({ result }, about(job, step));
   const open = (job: JobKeys, step: string, sealed: string) =>
-    (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `seal` above, and nobody else can
+    (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
+  const notesOf = (job: JobKeys, notes: readonly Note[]) =>
+    notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
 
   return {
     timing,
@@ -128,7 +142,15 @@ export function openLedger({
       );
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "wait") return { state };
-      const [suspect, spent, outageMs, ...remembered] = rest;
+      const [suspect, spent, outageMs, ...steps] = rest;
+      const remembered = new Map<string, { done: boolean; result: unknown }>();
+      for (let at = 0; at < steps.length; at += 2) {
+        const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
+        remembered.set(
+          name,
+          sealed === "" ? { done: false, result: undefined } : { done: true, result: open(job, name, sealed) },
+        );
+      }
       return { state: "go", suspect: suspect === "1", spent: Number(spent), outageMs: Number(outageMs), remembered };
     },
 
@@ -136,18 +158,18 @@ export function openLedger({
       job: JobKeys,
       step: string,
       by: string,
-      { effect, suspect }: { effect: boolean; suspect: boolean },
+      { suspect, notes }: { suspect: boolean; notes: readonly Note[] },
     ): Promise<Claim> {
       const [state, first = "", second] = strings(
         await scripts.claim(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
-          [step, by, effect ? 1 : 0, suspect ? 1 : 0, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id],
+          [step, by, suspect ? 1 : 0, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id, ...notesOf(job, notes)],
         ),
       );
       if (state === "done") return { state, result: open(job, step, first) };
       if (state === "in flight") return { state, forMs: Number(first) };
-      if (state === "fresh") return { state };
+      if (state === "fresh" || state === "conflict") return { state };
       return { state: "cut off", mayLandForMs: Number(first), looks: Number(second) };
     },
 
@@ -156,11 +178,9 @@ export function openLedger({
       return (await scripts.resend(redis, [ledgerKey(job.id)], [step, by, timing.leaseMs + timing.settleMs])) === 1;
     },
 
-    /** The result that counts: another worker may have been first. */
-    async finish(job: JobKeys, step: string, result: unknown): Promise<unknown> {
-      const sealed = seal(job, step, result);
-      const counts = await scripts.finish(redis, [ledgerKey(job.id)], [step, sealed]);
-      return counts === sealed ? result : open(job, step, String(counts));
+    /** Writes notes down at once; whether no other worker was there before with other results. */
+    async note(job: JobKeys, notes: readonly Note[]): Promise<boolean> {
+      return (await scripts.note(redis, [ledgerKey(job.id)], notesOf(job, notes))) === 0;
     },
 
     async release(job: JobKeys, step: string, by: string): Promise<void> {
@@ -180,7 +200,12 @@ export function openLedger({
     /** Ends an attempt, but not the job. `failure`: null where it merely waits. `delayMs`: null leaves it to a person. */
     async pause(
       job: JobKeys,
-      { failure, delayMs, free }: { failure: Failure | null; delayMs: number | null; free: boolean },
+      {
+        failure,
+        delayMs,
+        free,
+        notes,
+      }: { failure: Failure | null; delayMs: number | null; free: boolean; notes: readonly Note[] },
     ): Promise<void> {
       await scripts.pause(redis, allKeys(job), [
         job.id,
@@ -189,11 +214,14 @@ export function openLedger({
         free ? 1 : 0,
         MEMORY_MS,
         timing.settleMs,
+        ...notesOf(job, notes),
       ]);
     },
 
-    async end(job: JobKeys, outcome: Outcome): Promise<void> {
-      await scripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS]);
+    /** Ends the job well; false where another worker gave another result for what is noted, and nothing has ended. */
+    async end(job: JobKeys, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
+      const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, ...notesOf(job, notes)];
+      return (await scripts.end(redis, allKeys(job), args)) === 0;
     },
 
     /** The hash as it stands, for `job-view.ts`; empty where there is none. */

@@ -6,7 +6,7 @@ import {
   UnknownOutcomeError,
 } from "../domain/errors.ts";
 import type { IfInDoubt, Step } from "./job-kind.ts";
-import type { JobKeys, Ledger } from "./ledger.ts";
+import type { JobKeys, Ledger, Note, Remembered } from "./ledger.ts";
 
 /** Thrown to end an attempt that is not a failure: the job comes back later, and no attempt is spent. */
 export class ComeBackLater extends Error {
@@ -43,37 +43,56 @@ export interface StepRun {
   readonly by: string;
   /** The ledger may not tell everything: look before each write. */
   readonly suspect: boolean;
+  readonly remembered: Remembered;
   /** Aborted when the process is asked to stop: the next step is left to another worker. */
   readonly stopping: AbortSignal;
 }
 
-/** The step function that one attempt of a job gets, and the names of the steps that it went through. */
-export function stepRunner({ job, ledger, by, suspect, stopping }: StepRun): {
-  step: Step;
-  names: ReadonlySet<string>;
-} {
+export interface StepRunner {
+  readonly step: Step;
+  /** The names of the steps that this attempt went through. */
+  readonly names: ReadonlySet<string>;
+  /** What the last steps gave and the ledger has not heard yet: it goes along with whatever is written next. */
+  readonly notes: readonly Note[];
+}
+
+/** The step function that one attempt of a job gets. */
+export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: StepRun): StepRunner {
   const names = new Set<string>();
+  const notes: Note[] = [];
 
   const step = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`two steps of this job are called "${name}"`);
     names.add(name);
+    const known = remembered.get(name);
+    if (known?.done === true) return known.result as T; // what this same step gave before, as JSON kept it
     if (stopping.aborted) throw new ComeBackLater("this worker is stopping", 0);
 
-    const claim = await ledger.claim(job, name, by, { effect: ifInDoubt !== "repeat", suspect });
+    if (ifInDoubt === "repeat") {
+      const result = await perform();
+      notes.push({ step: name, effect: false, result });
+      return result;
+    }
+    const sent = notes.length;
+    const claim = await ledger.claim(job, name, by, { suspect, notes });
+    notes.splice(0, sent);
     switch (claim.state) {
+      case "conflict":
+        throw new ComeBackLater("another worker went through the same steps", ASK_AGAIN_MS);
       case "done":
-        return claim.result as T; // what this same step gave before, as JSON kept it
+        return claim.result as T; // as above
       case "in flight":
         throw new ComeBackLater(`another worker is inside "${name}"`, Math.min(claim.forMs, ASK_AGAIN_MS) + 1);
+      case "cut off": {
+        const trace = await lookFor(name, ifInDoubt, claim);
+        return trace === undefined ? await performed(name, ifInDoubt, perform) : await done(name, ifInDoubt, trace);
+      }
       case "fresh":
-        return await performed(name, perform);
-      case "cut off":
-        return await settled(name, ifInDoubt, perform, claim);
+        return await performed(name, ifInDoubt, perform);
     }
   };
 
-  /** Performs, and writes down what came of it. */
-  const performed = async <T>(name: string, perform: () => Promise<T>): Promise<T> => {
+  const performed = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
     let result: T;
     try {
       result = await perform();
@@ -86,17 +105,25 @@ export function stepRunner({ job, ledger, by, suspect, stopping }: StepRun): {
       }
       throw error;
     }
-    return (await ledger.finish(job, name, result)) as T; // this result, or the same step's from a worker that was quicker
+    return await done(name, ifInDoubt, result);
   };
 
-  /** An earlier attempt was cut off here: finds out what came of it before anything is sent again. */
-  const settled = async <T>(
+  /** Takes down what a step gave. Where nothing could tell afterwards, not even the moment until the next call may pass. */
+  const done = async <T>(name: string, ifInDoubt: IfInDoubt<T>, result: T): Promise<T> => {
+    notes.push({ step: name, effect: true, result });
+    if (ifInDoubt === "park") {
+      await ledger.note(job, notes);
+      notes.length = 0;
+    }
+    return result;
+  };
+
+  /** An earlier attempt was cut off here: what came of it; undefined where it did not happen and no longer can. */
+  const lookFor = async <T>(
     name: string,
-    ifInDoubt: IfInDoubt<T>,
-    perform: () => Promise<T>,
+    ifInDoubt: Exclude<IfInDoubt<T>, "repeat">,
     { mayLandForMs, looks }: { mayLandForMs: number; looks: number },
-  ): Promise<T> => {
-    if (ifInDoubt === "repeat") return await performed(name, perform);
+  ): Promise<T | undefined> => {
     if (ifInDoubt === "park") {
       await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
       throw new InDoubtError({
@@ -115,20 +142,18 @@ export function stepRunner({ job, ledger, by, suspect, stopping }: StepRun): {
       await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
       throw classify(error);
     }
-    if (trace !== undefined) return (await ledger.finish(job, name, trace)) as T; // as above
+    if (trace !== undefined) return trace;
     if (mayLandForMs > 0) {
       await ledger.doubt(job, name, by, { mayLandForMs: null, looked: true });
-      throw new ComeBackLater(
-        `"${name}" may still arrive`,
-        Math.min(mayLandForMs + 1, untilNextLook(looks, ledger.timing.settleMs)),
-      );
+      const nextLookMs = Math.min(mayLandForMs + 1, untilNextLook(looks, ledger.timing.settleMs));
+      throw new ComeBackLater(`"${name}" may still arrive`, nextLookMs);
     }
     if (!(await ledger.resend(job, name, by)))
       throw new ComeBackLater(`another worker took over "${name}"`, ASK_AGAIN_MS);
-    return await performed(name, perform);
+    return undefined;
   };
 
-  return { step, names };
+  return { step, names, notes };
 }
 
 /** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */

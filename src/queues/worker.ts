@@ -12,7 +12,7 @@ import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
 import type { JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
-import type { JobKeys, Ledger } from "./ledger.ts";
+import type { JobKeys, Ledger, Note } from "./ledger.ts";
 import { afterFailure } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
@@ -116,8 +116,8 @@ async function attempt<Payload, Services>(
   const acceptedAt = new Date(queued.timestamp);
   const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
 
-  const comeBack = async (job: JobKeys, delayMs: number, why: string): Promise<never> => {
-    await ledger.pause(job, { failure: null, delayMs, free: true });
+  const comeBack = async (job: JobKeys, delayMs: number, why: string, notes: readonly Note[] = []): Promise<never> => {
+    await ledger.pause(job, { failure: null, delayMs, free: true, notes });
     return await delayed(delayMs, why);
   };
   const delayed = async (delayMs: number, why: string): Promise<never> => {
@@ -137,26 +137,23 @@ async function attempt<Payload, Services>(
   if (beginning.state === "wait")
     return await comeBack(job, TURN_LOOK_MS * (1 + Math.random()), "another job has its account or key");
 
+  const { suspect, remembered } = beginning;
+  const steps = stepRunner({ job, ledger, by: token, suspect, remembered, stopping: setting.stopping });
   try {
     if (payload instanceof RejectedError) throw payload;
-    const { step, names } = stepRunner({
-      job,
-      ledger,
-      by: token,
-      suspect: beginning.suspect,
-      stopping: setting.stopping,
-    });
-    const outcome = await kind.run(payload, step, setting.services, { id, acceptedAt });
-    const lost = beginning.remembered.filter((name) => !names.has(name));
+    const outcome = await kind.run(payload, steps.step, setting.services, { id, acceptedAt });
+    const lost = [...remembered.keys()].filter((name) => !steps.names.has(name));
     if (lost.length > 0) throw forgottenSteps(lost);
-    await ledger.end(job, outcome);
+    if (!(await ledger.end(job, outcome, steps.notes)))
+      throw new ComeBackLater("another worker went through the same steps", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
     report(outcome.reason === undefined ? "completed" : "rejected");
     return outcome;
   } catch (thrown) {
-    if (thrown instanceof ComeBackLater) return await comeBack(job, thrown.delayMs, thrown.message);
+    if (thrown instanceof ComeBackLater) return await comeBack(job, thrown.delayMs, thrown.message, steps.notes);
     const error = classify(thrown);
-    if (setting.stopping.aborted && helpsToRetry(error)) return await comeBack(job, 0, "this worker is stopping");
+    if (setting.stopping.aborted && helpsToRetry(error))
+      return await comeBack(job, 0, "this worker is stopping", steps.notes);
 
     const after = afterFailure(error, {
       spent: beginning.spent + 1,
@@ -167,7 +164,12 @@ async function attempt<Payload, Services>(
       random: Math.random(),
     });
     const delayMs = after.next === "retry" ? after.delayMs : null;
-    await ledger.pause(job, { failure: failureOf(error), delayMs, free: after.next === "retry" && after.free });
+    await ledger.pause(job, {
+      failure: failureOf(error),
+      delayMs,
+      free: after.next === "retry" && after.free,
+      notes: steps.notes,
+    });
     if (after.next === "retry" && after.free) return await delayed(after.delayMs, error.code);
     log[delayMs === null ? "error" : "warn"](
       { err: error, delayMs },

@@ -205,7 +205,7 @@ async function everythingIn({ redis }: Engine): Promise<string> {
       string: () => redis.get(key),
       hash: () => redis.hgetall(key),
       list: () => redis.lrange(key, 0, -1),
-      zset: () => redis.zrange(key, 0, -1),
+      zset: () => redis.zrange(key, "0", "-1"),
       stream: () => redis.xrange(key, "-", "+"),
     }[type];
     parts.push(key, await read?.());

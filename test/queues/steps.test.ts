@@ -222,11 +222,11 @@ describe("a step", () => {
       await step("send", { find: async () => undefined }, () => post.send("book"));
     });
     const job = engine.ledger.keys("parcel", id, "Naoko", undefined);
-    expect(await engine.ledger.claim(job, "send", "the other worker", { effect: true, suspect: false })).toEqual({
+    expect(await engine.ledger.claim(job, "send", "the other worker", { suspect: false, notes: [] })).toEqual({
       state: "fresh",
     });
     engine.work();
-    await engine.ledger.finish(job, "send", "book");
+    await engine.ledger.note(job, [{ step: "send", effect: true, result: "book" }]);
     await engine.until(id, "completed");
     expect(post.sent).toEqual([]);
   });
