@@ -32,7 +32,8 @@ td button { margin: -2px 0; }
 form.fault { display: flex; flex-wrap: wrap; gap: 10px 12px; align-items: end; padding: 14px 16px; }
 label { display: grid; gap: 3px; font-size: 12px; color: var(--soft); }
 input, select { font: inherit; font-size: 13px; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; }
-input[type=number] { width: 92px; }
+input[type=number] { width: 84px; }
+select[name=mode] { max-width: 220px; }
 form.inline { display: inline; }
 footer { max-width: 1180px; margin: 0 auto; padding: 4px 24px 32px; }
 `;

@@ -144,21 +144,8 @@ interface SeedOrder {
   readonly items: readonly (keyof typeof ITEMS)[];
 }
 
+/** The last is the newest, and the page shows it first: one that goes through. */
 const ORDERS: Readonly<Record<string, SeedOrder>> = {
-  pendingHome: {
-    account: "homeEligible",
-    commodity: INTERNET,
-    status: "Pending Review",
-    items: ["home1g", "installation", "homePhone"],
-  },
-  pendingSim: { account: "verified", commodity: "SIM", status: "Pending Review", items: ["sim5gb"] },
-  pendingWithoutClient: {
-    account: "withoutClient",
-    commodity: INTERNET,
-    status: "Pending Review",
-    items: ["home1g", "installation"],
-  },
-  pendingClosedClient: { account: "closedClient", commodity: "SIM", status: "Pending Review", items: ["sim5gb"] },
   approvedApartment: {
     account: "apartmentEligible",
     commodity: INTERNET,
@@ -166,6 +153,20 @@ const ORDERS: Readonly<Record<string, SeedOrder>> = {
     items: ["apartment1g", "installation"],
   },
   approvedVpn: { account: "submitted", commodity: "VPN", status: "Approved", items: ["vpn"] },
+  pendingClosedClient: { account: "closedClient", commodity: "SIM", status: "Pending Review", items: ["sim5gb"] },
+  pendingWithoutClient: {
+    account: "withoutClient",
+    commodity: INTERNET,
+    status: "Pending Review",
+    items: ["home1g", "installation"],
+  },
+  pendingSim: { account: "verified", commodity: "SIM", status: "Pending Review", items: ["sim5gb"] },
+  pendingHome: {
+    account: "homeEligible",
+    commodity: INTERNET,
+    status: "Pending Review",
+    items: ["home1g", "installation", "homePhone"],
+  },
 };
 
 const nameOf = ({ last, first }: Person) => `${last} ${first}`;

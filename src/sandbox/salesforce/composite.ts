@@ -4,7 +4,7 @@ import type { Faults } from "../faults.ts";
 import { SalesforceError, orderedErrorAnswer } from "./errors.ts";
 import type { Records } from "./records.ts";
 import type { Cursors, Resource } from "./resources.ts";
-import { answered, resource } from "./resources.ts";
+import { addressed, answered, resource } from "./resources.ts";
 
 /** Several requests in one: `composite` and `composite/graph`. The answer is 200 even where a subrequest failed. */
 
@@ -107,16 +107,8 @@ function perform({ faults }: CompositeStage, found: Resource): Answer {
 
 function runPart(stage: CompositeStage, results: ReadonlyMap<string, unknown>, part: Subrequest): Part {
   const answer = answered(() => {
-    const url = new URL(filled(results, part.url), "http://composite.invalid");
-    const [, , , version = "", ...path] = url.pathname.split("/").map((segment) => decodeURIComponent(segment));
-    const request = {
-      method: part.method,
-      version: version.slice(1),
-      path,
-      query: url.searchParams,
-      body: filledBody(results, part.body),
-      batchSize: 2000,
-    };
+    const where = addressed(filled(results, part.url));
+    const request = { method: part.method, ...where, body: filledBody(results, part.body), batchSize: 2000 };
     return perform(stage, resource(stage.records, stage.cursors, request));
   });
   return {

@@ -31,6 +31,17 @@ export interface Resource {
   readonly perform: () => Answer;
 }
 
+/** The version and what follows it of `/services/data/vNN.0/…`; throws NOT_FOUND where it is not even a URL. */
+export function addressed(url: string): Pick<ResourceRequest, "version" | "path" | "query"> {
+  try {
+    const { pathname, searchParams } = new URL(url, "http://sandbox.invalid");
+    const [, , , version = "", ...path] = pathname.split("/").map((segment) => decodeURIComponent(segment));
+    return { version: version.slice(1), path: path.filter((segment) => segment !== ""), query: searchParams };
+  } catch {
+    throw notFound();
+  }
+}
+
 /** Pages of queries that are not read to their end yet. */
 export type Cursors = Map<string, readonly Shown[]>;
 
@@ -88,7 +99,12 @@ function upsert(
     return { status: 200, body: { id, success: true, errors: [], created: false } };
   }
   if (query.get("updateOnly") === "true") throw notFound();
-  return created(type, records.create(type, { ...Object(body), [field.name]: value }), version, { created: true });
+  return created(
+    type,
+    records.create(type, { ...(typeof body === "object" ? body : {}), [field.name]: value }),
+    version,
+    { created: true },
+  );
 }
 
 function oneRecord(

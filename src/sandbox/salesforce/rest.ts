@@ -6,7 +6,7 @@ import { composite, compositeGraph } from "./composite.ts";
 import { SalesforceError, errorAnswer, orderedErrorAnswer } from "./errors.ts";
 import type { Records } from "./records.ts";
 import type { Cursors, ResourceRequest } from "./resources.ts";
-import { answered, resource } from "./resources.ts";
+import { addressed, answered, resource } from "./resources.ts";
 import type { Sessions } from "./token.ts";
 
 /** Salesforce's REST API, under `/services`: finds the operation, lets the ordered faults happen, and answers. */
@@ -66,16 +66,8 @@ function operationOf(salesforce: Salesforce, stage: Stage, request: ResourceRequ
 }
 
 function resourceRequest(request: Request): ResourceRequest {
-  const url = new URL(request.originalUrl, "http://sandbox.invalid");
-  const [, , , version = "", ...path] = url.pathname.split("/").map((segment) => decodeURIComponent(segment));
-  return {
-    method: request.method,
-    version: version.slice(1),
-    path: path.filter((segment) => segment !== ""),
-    query: url.searchParams,
-    body: parsedBody(request),
-    batchSize: batchSize(request.get("Sforce-Query-Options")),
-  };
+  const size = batchSize(request.get("Sforce-Query-Options"));
+  return { method: request.method, ...addressed(request.originalUrl), body: parsedBody(request), batchSize: size };
 }
 
 const expired = () => new SalesforceError("INVALID_SESSION_ID", "Session expired or invalid");

@@ -248,7 +248,6 @@ const OBJECTS: Readonly<
       Product2Id: lookup("Product2", "Product2", "PricebookEntries", { required: true, createOnly: true }),
       UnitPrice: money({ required: true }),
       IsActive: checkbox(),
-      UseStandardPrice: checkbox(),
     },
   },
 };
