@@ -1,7 +1,7 @@
 import type { FaultMode, Vendor } from "./faults.ts";
 
 /** One call that a vendor got. */
-export interface Call {
+interface Call {
   readonly vendor: Vendor;
   readonly operation: string;
   /** ISO 8601. */
@@ -14,7 +14,7 @@ export interface Call {
 }
 
 /** The arrival of a call: the rest is noted on it as it happens. */
-export interface CallNote {
+interface CallNote {
   readonly answered: (status: number) => void;
   readonly hitBy: (mode: FaultMode) => void;
 }

@@ -20,7 +20,7 @@ export const FAULT_MODES = {
 } as const;
 export type FaultMode = keyof typeof FAULT_MODES;
 
-export interface FaultOrder {
+interface FaultOrder {
   readonly vendor: Vendor;
   /** An operation's name, or `*` for every call to the vendor. */
   readonly operation: string;

@@ -7,7 +7,7 @@ import type { Fault } from "./faults.ts";
 
 /** The mail server: takes every mail, keeps it, delivers none. */
 
-export interface Mail {
+interface Mail {
   readonly at: string;
   /** The envelope's addresses. */
   readonly from: string;

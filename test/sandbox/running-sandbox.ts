@@ -31,7 +31,7 @@ export interface Running {
   readonly seeded: (group: string, name: string) => Promise<string>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal?: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -31,18 +31,10 @@ export function errorAnswer(error: SalesforceError): Answer {
   return { status: error.status, body: [{ message, errorCode, ...(fields === undefined ? {} : { fields }) }] };
 }
 
-/** A fault of mode `error` as the error it stands for. */
-export function orderedError(fault: Fault): SalesforceError {
-  const code = fault.code ?? "UNKNOWN_EXCEPTION";
-  return new SalesforceError(
-    code,
-    typeof fault.body === "string" ? fault.body : `The sandbox was told to answer ${code}`,
-    [],
-  );
-}
-
 /** The answer to a fault of mode `error`; its `status` goes before the code's own. */
 export function orderedErrorAnswer(fault: Fault): Answer {
-  const answer = errorAnswer(orderedError(fault));
+  const code = fault.code ?? "UNKNOWN_EXCEPTION";
+  const message = typeof fault.body === "string" ? fault.body : `The sandbox was told to answer ${code}`;
+  const answer = errorAnswer(new SalesforceError(code, message, []));
   return fault.status === undefined ? answer : { ...answer, status: fault.status };
 }

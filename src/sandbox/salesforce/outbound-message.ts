@@ -7,7 +7,7 @@ import { ORGANIZATION_ID } from "./token.ts";
 
 /** Outbound messages about Orders: the SOAP envelope, and its delivery until the other side acknowledges it. */
 
-export interface Delivery {
+interface Delivery {
   /** One `04l…` id for each order. */
   readonly notificationIds: readonly string[];
   readonly orderIds: readonly string[];

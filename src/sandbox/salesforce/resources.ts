@@ -24,7 +24,7 @@ export interface ResourceRequest {
   readonly batchSize: number;
 }
 
-export type ResourceOperation = "create" | "get" | "update" | "upsert" | "delete" | "query" | "describe";
+type ResourceOperation = "create" | "get" | "update" | "upsert" | "delete" | "query" | "describe";
 export interface Resource {
   readonly operation: ResourceOperation;
   /** Throws `SalesforceError`. */

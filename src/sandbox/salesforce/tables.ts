@@ -8,7 +8,7 @@ import { objectTypes } from "./schema.ts";
  */
 
 /** One row that a committed transaction changed. `before` is absent for a new row, `after` for a deleted one. */
-export interface Change {
+interface Change {
   readonly type: ObjectType;
   readonly id: string;
   readonly before: Fields | undefined;

@@ -19,7 +19,7 @@ export const isCycle = (text: string): text is Cycle => Object.hasOwn(CYCLE_SHOW
 export const WHMCS_CREDENTIALS = { identifier: "sandbox-identifier", secret: "sandbox-secret" } as const;
 export const PAYMENT_METHODS: readonly string[] = ["banktransfer", "creditcard"];
 
-export interface CustomField {
+interface CustomField {
   /** Belongs to one product only. */
   readonly id: number;
   readonly name: string;
@@ -71,7 +71,7 @@ export interface Service {
   readonly customFields: Map<number, string>;
 }
 
-export interface ServiceAddon {
+interface ServiceAddon {
   readonly id: number;
   readonly addonId: number;
   readonly serviceId: number;

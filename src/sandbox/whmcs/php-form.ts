@@ -3,7 +3,7 @@
  * and dots and spaces in a name become underscores.
  */
 
-export type PhpValue = string | PhpArray;
+type PhpValue = string | PhpArray;
 /** PHP's array: keys in the order they came, whole numbers among them as their decimal text. */
 export type PhpArray = Map<string, PhpValue>;
 

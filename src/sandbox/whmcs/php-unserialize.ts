@@ -1,6 +1,6 @@
 /** PHP's `unserialize`, strict: string lengths count UTF-8 bytes, and one wrong length makes the whole thing nothing. */
 
-export type PhpScalar = string | number | boolean | null;
+type PhpScalar = string | number | boolean | null;
 export type Unserialized = PhpScalar | Map<string, Unserialized>;
 
 class Malformed extends Error {}

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { call, inside, runningSandbox } from "./running-sandbox.ts";
+import { startSandbox } from "../../src/sandbox/sandbox.ts";
+
+const { url, control, rest, whmcs, state, seeded } = runningSandbox();
+
+describe("the state", () => {
+  it("has the same ids after every start", async () => {
+    const other = await startSandbox();
+    const { body } = await call(`${other.url}/control/state`, {});
+    await other.close();
+    expect(inside(body, "seed")).toEqual(await state("seed"));
+  });
+
+  it("goes back to the seed on a reset", async () => {
+    await rest("POST", "sobjects/Case", {});
+    await whmcs("AddOrder", { clientid: "1002", paymentmethod: "banktransfer", "pid[0]": "11" });
+    await control("POST", "reset");
+    expect(await state("salesforce", "Case")).toHaveLength(1);
+    expect(await state("whmcs", "orders")).toEqual([]);
+    expect((await control("GET", "calls")).body).toEqual([]);
+  });
+});
+
+describe("the call log", () => {
+  it("tells what each vendor was asked, and never a secret", async () => {
+    await whmcs("GetOrders", { userid: "1002" });
+    await rest("GET", "limits");
+    const { body } = await control("GET", "calls");
+    expect(body).toMatchObject([
+      { vendor: "whmcs", operation: "GetOrders", status: 200, summary: "GetOrders userid=1002" },
+      { vendor: "salesforce", operation: "token", status: 200 },
+      { vendor: "salesforce", operation: "limits", status: 200 },
+    ]);
+    expect(JSON.stringify(body)).not.toContain("sandbox-secret");
+    await control("DELETE", "calls");
+    expect((await control("GET", "calls")).body).toEqual([]);
+  });
+});
+
+describe("a record changed from outside", () => {
+  it("goes through the same checks as any other", async () => {
+    const made = await control("POST", "records", { object: "Case", fields: { Subject: "by hand" } });
+    expect(made).toMatchObject({ status: 201, body: { Subject: "by hand", Status: "New", IsClosed: false } });
+    const id = String(inside(made.body, "Id"));
+    expect((await control("PATCH", `records/Case/${id}`, { Status: "Closed" })).body).toMatchObject({ IsClosed: true });
+    expect(await control("PATCH", `records/Case/${id}`, { Status: "Nonsense" })).toMatchObject({
+      status: 400,
+      body: [{ errorCode: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" }],
+    });
+    expect(
+      (await control("POST", "records", { object: "Case", id, fields: { Status: "Working" } })).body,
+    ).toMatchObject({ Id: id, Status: "Working" });
+  });
+});
+
+describe("the page", () => {
+  it("shows what the vendors hold, with a button for each order in review, and escapes what it shows", async () => {
+    await control("POST", "records", { object: "Case", fields: { Subject: "<script>alert(1)</script>" } });
+    const { status, body } = await call(`${url()}/`, {});
+    expect(status).toBe(200);
+    expect(body).toContain("佐藤 花子");
+    expect(String(body).match(/\/approve"/g)).toHaveLength(4);
+    expect(body).not.toContain("<script");
+    expect(body).toContain("&lt;script&gt;");
+  });
+
+  it("takes a fault from its form, and says what is wrong with one", async () => {
+    const form = {
+      vendor: "salesforce",
+      operation: "query",
+      mode: "error",
+      times: "2",
+      delayMs: "",
+      status: "",
+      code: "QUERY_TIMEOUT",
+    };
+    expect(
+      (await call(`${url()}/page/faults`, { method: "POST", body: new URLSearchParams(form), redirect: "manual" }))
+        .status,
+    ).toBe(303);
+    expect((await control("GET", "faults")).body).toMatchObject([
+      { operation: "query", times: 2, code: "QUERY_TIMEOUT" },
+    ]);
+    expect(
+      (await call(`${url()}/page/faults`, { method: "POST", body: new URLSearchParams({ ...form, times: "0" }) })).body,
+    ).toContain("times: ");
+  });
+
+  it("takes no form from another site's page", async () => {
+    const orderId = await seeded("orders", "pendingSim");
+    expect(
+      (
+        await call(`${url()}/page/orders/${orderId}/approve`, {
+          method: "POST",
+          headers: { "sec-fetch-site": "cross-site" },
+        })
+      ).status,
+    ).toBe(403);
+  });
+});
