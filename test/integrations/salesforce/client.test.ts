@@ -124,15 +124,48 @@ describe("a session", () => {
 
   test("waits no longer for someone else's sign-in than its own call may take", async () => {
     const { url, seen } = await vendorThat(() => undefined);
-    const deadlines = [400, 50];
+    const deadlines = [1_000, 50];
     const salesforce = salesforceClient({
       settings: settingsFor(url),
       call: (_, perform) => perform(AbortSignal.timeout(deadlines.shift() ?? 50)),
     });
-    const patient = salesforce.opportunityLink(OPPORTUNITY).catch((error: unknown) => error);
+    let isOver = false;
+    const patient = salesforce.opportunityLink(OPPORTUNITY).catch((error: unknown) => {
+      isOver = true;
+      return error;
+    });
     await expect(salesforce.opportunityLink(OPPORTUNITY)).rejects.toMatchObject({ code: "salesforce-timeout" });
+    expect(isOver).toBe(false);
     expect(seen.length).toBeLessThanOrEqual(1);
     expect(await patient).toBeInstanceOf(UnavailableError);
+  });
+
+  test("that failed for one call counts for those that were under way already", async () => {
+    let signIns = 0;
+    const held: ServerResponse[] = [];
+    const bothCame = Promise.withResolvers<void>();
+    const { url } = await vendorThat((request, response) => {
+      if (request.path.startsWith("/services/data")) {
+        held.push(response);
+        if (held.length === 2) bothCame.resolve();
+        return;
+      }
+      signIns++;
+      if (signIns === 1) json(response, 200, { access_token: "token-1", instance_url: url });
+      else json(response, 400, { error: "invalid_grant" });
+    });
+    const salesforce = salesforceClient({ settings: settingsFor(url), call: callWithin(5_000) });
+    const ends = [salesforce.opportunityLink(OPPORTUNITY), salesforce.opportunityLink(OPPORTUNITY)].map((end) =>
+      end.catch((error: unknown) => error),
+    );
+    await bothCame.promise;
+    // The second call hears that its session is refused only after the first one's sign-in has failed.
+    for (const response of held) {
+      expired(response);
+      await Promise.race(ends);
+    }
+    for (const end of ends) expect(await end).toMatchObject({ code: "salesforce-sign-in-refused" });
+    expect(signIns).toBe(2);
   });
 
   test("is begun with the client's credentials", async () => {
@@ -239,6 +272,13 @@ describe("an answer that gets lost", () => {
     await expect(salesforce.eligibility(ACCOUNT)).rejects.toMatchObject({
       constructor: UnavailableError,
       code: "salesforce-unreadable",
+    });
+  });
+
+  test("is told as soon as it is seen, with the status that it came with", async () => {
+    const { salesforce } = await org((_, response) => void response.writeHead(203).end("<html>"));
+    await expect(salesforce.activate(activation)).rejects.toMatchObject({
+      title: "Salesforce's answer (HTTP 203) could not be read.",
     });
   });
 
