@@ -1,3 +1,4 @@
+import { callbackify } from "node:util";
 import axios from "axios";
 import { Connection } from "jsforce";
 import { createTransport } from "nodemailer";
@@ -6,15 +7,17 @@ import { WHMCS, inside, runningSandbox } from "./running-sandbox.ts";
 
 const { url, smtpUrl, control, state, seeded } = runningSandbox();
 
+async function renew(session: Connection): Promise<string> {
+  await session.authorize({ grant_type: "client_credentials" });
+  return session.accessToken ?? "";
+}
+
 /** A connection as the vendor's own documentation makes one. */
 async function signedIn(): Promise<Connection> {
   const connection = new Connection({
     version: "62.0",
     oauth2: { loginUrl: url(), clientId: "sandbox-client", clientSecret: "sandbox-secret" },
-    refreshFn: async (session, done) => {
-      await session.authorize({ grant_type: "client_credentials" });
-      done(null, session.accessToken ?? "");
-    },
+    refreshFn: callbackify(renew),
   });
   await connection.authorize({ grant_type: "client_credentials" });
   return connection;

@@ -128,14 +128,13 @@ describe("a fault", () => {
 
 describe("mail", () => {
   const send = (timeoutMs = 5000) =>
-    createTransport({ url: smtpUrl(), greetingTimeout: timeoutMs, socketTimeout: timeoutMs })
-      .sendMail({
-        from: "a@sonixnet.example",
-        to: "b@customer.example",
-        subject: "s",
-        text: "t",
-        messageId: "<m@handoff.example>",
-      });
+    createTransport({ url: smtpUrl(), greetingTimeout: timeoutMs, socketTimeout: timeoutMs }).sendMail({
+      from: "a@sonixnet.example",
+      to: "b@customer.example",
+      subject: "s",
+      text: "t",
+      messageId: "<m@handoff.example>",
+    });
 
   it.each([
     ["connect", 421, { code: "EPROTOCOL", responseCode: 421 }],

@@ -211,14 +211,13 @@ export function parseSoql(soql: string): Query {
     symbol(")");
     return inside;
   };
-  /** AND and OR do not mix without parentheses: Salesforce refuses it, and so does this. */
+  /** AND and OR do not mix without parentheses: the other one is left over, and nothing can take it. */
   const condition = (): Condition => {
     const first = single();
     const joint = isWord("AND") ? "AND" : isWord("OR") ? "OR" : undefined;
     if (joint === undefined) return first;
     const parts = [first];
     while (takeWord(joint)) parts.push(single());
-    if (isWord("AND") || isWord("OR")) throw unexpected(peek());
     return { kind: joint === "AND" ? "and" : "or", parts };
   };
   const sorting = (): Sorting => {
