@@ -55,7 +55,7 @@ function faultSection(world: World, problem: string | undefined): Html {
           ${VENDORS.map((vendor) => html`<option>${vendor}</option>`)}
         </select></label
       >
-      <label>Operation<input name="operation" value="*" required list="operations" size="16" /></label>
+      <label>Operation<input name="operation" value="*" required list="operations" size="13" /></label>
       <label
         >Fault<select name="mode">
           ${Object.entries(FAULT_MODES).map(([mode, meaning]) => html`<option value="${mode}" title="${meaning}">${mode}: ${meaning}</option>`)}
@@ -64,7 +64,7 @@ function faultSection(world: World, problem: string | undefined): Html {
       <label>Times<input name="times" type="number" min="1" value="1" /></label>
       <label>Delay (ms)<input name="delayMs" type="number" min="0" placeholder="1000" /></label>
       <label>Status<input name="status" type="number" min="200" max="599" placeholder="503" /></label>
-      <label>Code or message<input name="code" placeholder="UNABLE_TO_LOCK_ROW" size="22" /></label>
+      <label>Code or message<input name="code" placeholder="QUERY_TIMEOUT" size="13" /></label>
       <button>Add fault</button>
       <datalist id="operations">
         ${["*", "token", "query", "create", "update", "upsert", "describe", "composite", "AddOrder", "AcceptOrder", "GetOrders", "GetClientsProducts", "connect", "rcpt", "data"].map((name) => html`<option>${name}</option>`)}
