@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { pino } from "pino";
@@ -6,32 +7,39 @@ import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
 import { openIntake } from "../../src/queues/intake.ts";
 import type { AnyJobKind } from "../../src/queues/job-kind.ts";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
-import { openLedger, type Timing } from "../../src/queues/ledger.ts";
+import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts";
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
 import { startWorker } from "../../src/queues/worker.ts";
 
 const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
-export interface EngineOptions {
+export type Breakers = Readonly<Record<Vendor, Breaker>>;
+
+export interface EngineOptions<Services> {
   readonly redisUrl: string;
-  readonly kinds: readonly AnyJobKind[];
+  readonly kinds: readonly AnyJobKind<Services>[];
+  readonly services: (breakers: Breakers) => Services;
+  /** What the workers get in the ledger's place. */
+  readonly ledgerOfWorkers?: (ledger: Ledger) => Ledger;
   readonly timing?: Timing;
   readonly attempts?: number;
   readonly baseMs?: number;
 }
 
-/** The engine around kinds of a test's own: an intake, and workers that start when the test says so. */
-export async function openEngine({
+/** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
+export async function openEngine<Services>({
   redisUrl,
   kinds,
+  services,
+  ledgerOfWorkers = (ledger) => ledger,
   timing = { leaseMs: 400, settleMs: 600 },
   attempts = 4,
   baseMs = 1,
-}: EngineOptions) {
+}: EngineOptions<Services>) {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   await once(redis, "ready");
-  const prefix = "{test}";
+  const prefix = `{test-${randomUUID()}}`;
   const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
   const queues = openQueues(kinds, redis, prefix);
   const intake = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues });
@@ -45,19 +53,29 @@ export async function openEngine({
         throw error;
       },
     });
-  const breakers = { salesforce: breaker("salesforce"), whmcs: breaker("whmcs") };
+  const breakers: Breakers = {
+    salesforce: breaker("salesforce"),
+    whmcs: breaker("whmcs"),
+    freebit: breaker("freebit"),
+    mail: breaker("mail"),
+  };
+  const called = services(breakers);
   const ends: string[] = [];
   const open: { close(): Promise<void> }[] = [];
 
   return {
     redis,
+    prefix,
     ledger,
     queues,
     breakers,
     /** How attempts ended, in order. */
     ends,
-    accept: async (kind: AnyJobKind, payload: unknown, request: Partial<Parameters<typeof intake.accept>[2]> = {}) =>
-      await intake.accept(kind, kind.payload.parse(payload), { door: "test", ...request }),
+    accept: async (
+      kind: AnyJobKind<Services>,
+      payload: unknown,
+      request: Partial<Parameters<typeof intake.accept>[2]> = {},
+    ) => await intake.accept(kind, kind.payload.parse(payload), { door: "test", ...request }),
     job: async (id: string) => {
       const view = await intake.job(id);
       if (view === null) throw new Error(`no job ${id}`);
@@ -66,12 +84,12 @@ export async function openEngine({
     /** Starts a worker for each kind; `stopping` aborts as a process does that is asked to stop. */
     work(stopping = new AbortController()) {
       const workers = kinds.map((kind) =>
-        startWorker<unknown, unknown>(kind, {
+        startWorker(kind, {
           redis,
           prefix,
-          ledger,
+          ledger: ledgerOfWorkers(ledger),
           sealing: SEALING,
-          services: {},
+          services: called,
           breakers,
           attempts,
           baseMs,
@@ -97,7 +115,6 @@ export async function openEngine({
     async close() {
       await Promise.all(open.map((worker) => worker.close()));
       await Promise.all([...queues.values()].map((queue) => queue.close()));
-      await redis.flushall();
       redis.disconnect();
     },
   };

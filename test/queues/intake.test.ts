@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   [parcels, refuse, atOnce, mostAtOnce] = [[], false, 0, 0];
-  engine = await openEngine({ redisUrl: server.url, kinds: [parcel] });
+  engine = await openEngine({ redisUrl: server.url, kinds: [parcel], services: () => ({}) });
 });
 afterEach(() => engine.close());
 
@@ -159,7 +159,6 @@ describe("the jobs of one account", () => {
   });
 
   it("do not wait for those of another", async () => {
-    await engine.redis.set("{test}:turn:held", "someone");
     const first = engine.ledger.keys("parcel", "held", "Naoko", "Sato");
     await engine.ledger.begin(first, new Date());
     const waiting = jobOf(await engine.accept(parcel, { to: "Aoi" }));

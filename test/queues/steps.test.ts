@@ -53,7 +53,7 @@ const neverGotThrough = () => new UnavailableError({ ...fault, scope: "call" });
 
 async function begin(run: (step: Step) => Promise<void>) {
   const kind = kindOf(run);
-  engine = await openEngine({ redisUrl: server.url, kinds: [kind] });
+  engine = await openEngine({ redisUrl: server.url, kinds: [kind], services: () => ({}) });
   const taken = await engine.accept(kind, { to: "Naoko" });
   if (taken.how !== "new") throw new Error(`taken as ${taken.how}`);
   return { id: taken.job.id, kind, engine };
@@ -259,7 +259,7 @@ describe("a step", () => {
     const { id, engine } = await begin(async (step) => {
       await step("send", { find: async () => post.sent[0] }, () => post.send("book"));
     });
-    await engine.redis.hset(`{test}:ledger:${id}`, "run", "an earlier run of Redis");
+    await engine.redis.hset(`${engine.prefix}:ledger:${id}`, "run", "an earlier run of Redis");
     engine.work();
     await engine.until(id, "completed");
     expect(post.sent).toEqual(["book"]);
