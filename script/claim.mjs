@@ -18,8 +18,9 @@ export async function claimFolder(folder) {
     await write("w");
   }
   return {
-    async redisIs(pid) {
-      claim.redisPid = pid;
+    /** Tells where its Redis is: for the next start, and for whoever wants to look into it. */
+    async redisIs(pid, url) {
+      Object.assign(claim, { redisPid: pid, redisUrl: url });
       await write("w");
     },
     release: () => rm(file, { force: true }),

@@ -1,5 +1,5 @@
 import { randomBytes, scryptSync } from "node:crypto";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 /**
@@ -8,23 +8,25 @@ import path from "node:path";
  */
 export async function keptSecrets(folder) {
   const file = path.join(folder, "settings.json");
-  const kept = await readFile(file, "utf8").catch(() => "{}");
-  const secrets = { ...newSecrets(), ...JSON.parse(kept) };
-  await mkdir(folder, { recursive: true });
-  const text = `${JSON.stringify(secrets, null, 2)}\n`;
-  if (text === kept) return secrets;
-  await writeFile(file, text, { mode: 0o600 });
-  await chmod(file, 0o600);
+  const kept = await readFile(file, "utf8").catch((error) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (kept !== null) return JSON.parse(kept);
+  const secrets = newSecrets();
+  await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: "wx" });
   return secrets;
 }
 
 function newSecrets() {
+  const dashboardPassword = randomBytes(12).toString("base64url");
   return {
     dataKey: randomBytes(32).toString("base64"),
     sessionSecret: randomBytes(32).toString("base64url"),
     apiKey: randomBytes(24).toString("base64url"),
     outboundToken: randomBytes(24).toString("base64url"),
-    dashboardPassword: randomBytes(12).toString("base64url"),
+    dashboardPassword,
+    dashboardUser: `admin:admin:${scryptPhc(dashboardPassword)}`,
   };
 }
 
@@ -37,7 +39,7 @@ export function programEnvironment({ given, secrets, listen, redisUrl, sandbox, 
     DATA_KEY: secrets.dataKey,
     API_KEYS: `portal:${secrets.apiKey}`,
     SESSION_SECRET: secrets.sessionSecret,
-    DASHBOARD_USERS: given.DASHBOARD_USERS || `admin:admin:${scryptPhc(secrets.dashboardPassword)}`,
+    DASHBOARD_USERS: secrets.dashboardUser,
     SALESFORCE_OUTBOUND_TOKEN: secrets.outboundToken,
     ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
     ...(sandbox === null ? {} : sandboxSettings(sandbox)),

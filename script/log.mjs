@@ -3,14 +3,15 @@ import { rename, stat } from "node:fs/promises";
 
 const LARGE = 50 * 1024 * 1024;
 const SAY_AGAIN_AFTER_MS = 10_000;
-const WARN = 40;
-const LEVELS = { 10: "TRACE", 20: "DEBUG", 30: "INFO ", 40: "WARN ", 50: "ERROR", 60: "FATAL" };
+const SEVERITY = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
+/** Told elsewhere in the line, or of use to programs alone. */
+const NOT_SHOWN = new Set(["level", "time", "msg", "pid", "hostname", "requestId"]);
 
 /**
  * Keeps the program's log (JSON, one object a line) in `file`, and gives `show` what a person at the terminal should
- * see: warnings and worse in readable form, and whatever is not JSON, such as a crash.
+ * see: entries of at least `leastLevel()` in readable form, and whatever is not JSON, such as a crash.
  */
-export async function openLog(file, show) {
+export async function openLog(file, { show, leastLevel }) {
   const { size } = await stat(file).catch(() => ({ size: 0 }));
   if (size > LARGE) await rename(file, `${file}.1`);
   const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
@@ -20,11 +21,12 @@ export async function openLog(file, show) {
     stream.write(`${line}\n`);
     const entry = parse(line);
     if (entry === null) return show(line);
-    if (entry.level < WARN) return;
+    if (SEVERITY[entry.level] < SEVERITY[leastLevel()]) return;
     // A vendor that is away is remarked on at every call: once in a while is enough here, the file has them all.
     const now = Date.now();
-    if (now - (shownAt.get(entry.msg) ?? 0) < SAY_AGAIN_AFTER_MS) return;
-    shownAt.set(entry.msg, now);
+    const saying = `${entry.msg} ${entry.vendor} ${entry.route}`;
+    if (now - (shownAt.get(saying) ?? 0) < SAY_AGAIN_AFTER_MS) return;
+    shownAt.set(saying, now);
     show(readable(line));
   };
 }
@@ -33,9 +35,12 @@ export async function openLog(file, show) {
 export function readable(line) {
   const entry = parse(line);
   if (entry === null) return line;
-  const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
-  const why = entry.err?.message ? ` (${entry.err.message})` : "";
-  return `${at} ${LEVELS[entry.level] ?? entry.level} ${entry.msg ?? ""}${why}`;
+  const at = new Date(entry.time).toTimeString().slice(0, 8);
+  const facts = Object.entries(entry)
+    .filter(([name, value]) => !NOT_SHOWN.has(name) && value !== null && typeof value !== "object")
+    .map(([name, value]) => ` ${name}=${value}`);
+  const why = entry.err?.message ? `: ${entry.err.message}` : "";
+  return `${at} ${entry.level.toUpperCase().padEnd(5)} ${entry.msg ?? ""}${facts.join("")}${why}`;
 }
 
 /** The entry, or null where the line is none. */
@@ -43,7 +48,7 @@ function parse(line) {
   if (!line.startsWith("{")) return null;
   try {
     const entry = JSON.parse(line);
-    return typeof entry.level === "number" ? entry : null;
+    return entry.level in SEVERITY ? entry : null;
   } catch {
     return null;
   }

@@ -2,7 +2,12 @@ import { connect, createServer } from "node:net";
 
 /** `wanted` where it is free on `host`, else any port that is. */
 export async function portNear(wanted, host) {
-  return (await canListen(wanted, host)) ?? (await canListen(0, host));
+  return (await canListen(wanted, host)) ?? (await freePort(host));
+}
+
+/** A port that nothing listens on now. Until something does, another program may take it. */
+export function freePort(host) {
+  return canListen(0, host);
 }
 
 /** The port, if `host` can listen on it now (0: any free one); else null. */

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SetupError, say } from "./command.mjs";
 import { keptSecrets, programEnvironment } from "./defaults.mjs";
 import { openLog, readable } from "./log.mjs";
-import { canListen, portNear, redisAnswers } from "./ports.mjs";
+import { canListen, freePort, portNear, redisAnswers } from "./ports.mjs";
 import { NODE_FLAGS } from "./setup.mjs";
 
 const READY_WITHIN_MS = 60_000;
@@ -35,9 +35,12 @@ export async function startSystem({ node, redisServer, environment, folder, star
     dataDir: folder,
   });
   const log = path.join(folder, "handoff.log");
-  const onLine = await openLog(log, say);
+  // Until it is ready, the program remarks on what is not there yet.
+  let ready = false;
+  const onLine = await openLog(log, { show: say, leastLevel: () => (ready ? "warn" : "error") });
   const program = start("Handoff", node, [...NODE_FLAGS, "src/main.ts"], { env: settings, onLine });
   await comesUp(program, READY_WITHIN_MS, () => whyNotReady(`${address}/readyz`));
+  ready = true;
   return { address, log, sandbox, account: sandbox?.account ?? null, ...whatMayBeShown(environment, secrets) };
 }
 
@@ -55,9 +58,10 @@ async function portFor(wanted, host) {
   throw new SetupError(`PORT is ${wanted}, which another program uses, or which ${host} cannot listen on.`);
 }
 
-async function startRedis(server, folder, start, claim) {
+/** Between finding a free port and listening on it, another program may take it: then the next one is tried. */
+async function startRedis(server, folder, start, claim, triesLeft = 3) {
   await mkdir(folder, { recursive: true });
-  const port = await portNear(0, "127.0.0.1");
+  const port = await freePort("127.0.0.1");
   const settings = {
     port: String(port),
     bind: "127.0.0.1",
@@ -68,14 +72,17 @@ async function startRedis(server, folder, start, claim) {
     appendfsync: "always",
     "maxmemory-policy": "noeviction",
   };
-  const redis = start(
-    "Redis",
-    server,
-    Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
-  );
-  await claim.redisIs(redis.pid);
-  await comesUp(redis, REDIS_WITHIN_MS, async () => ((await redisAnswers(port)) ? null : "it loads its data"));
-  return `redis://127.0.0.1:${port}`;
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  const redis = start("Redis", server, args);
+  const url = `redis://127.0.0.1:${port}`;
+  await claim.redisIs(redis.pid, url);
+  try {
+    await comesUp(redis, REDIS_WITHIN_MS, async () => ((await redisAnswers(port)) ? null : "it loads its data"));
+  } catch (error) {
+    if (triesLeft === 1 || !error.message.includes("Address already in use")) throw error;
+    return startRedis(server, folder, start, claim, triesLeft - 1);
+  }
+  return url;
 }
 
 function needsSandbox(environment) {
@@ -85,18 +92,22 @@ function needsSandbox(environment) {
 /** Resolves to where it listens and what its seed holds. */
 async function startSandbox(node, environment, address, secrets, start) {
   const token = environment.SALESFORCE_OUTBOUND_TOKEN || secrets.outboundToken;
+  let listening = null;
   const env = {
     ...environment,
-    SANDBOX_PORT: String(await portNear(4000, "127.0.0.1")),
-    SANDBOX_SMTP_PORT: String(await portNear(2525, "127.0.0.1")),
+    // Its usual ports where they are free, else any: it says which.
+    SANDBOX_PORT: String((await canListen(4000, "127.0.0.1")) ?? 0),
+    SANDBOX_SMTP_PORT: String((await canListen(2525, "127.0.0.1")) ?? 0),
     SANDBOX_OUTBOUND_URL: `${address}/salesforce/outbound-messages/${token}`,
     SANDBOX_EXIT_WITH_PARENT: "1",
   };
-  const sandbox = start("sandbox", node, [...NODE_FLAGS, "src/sandbox/main.ts"], { env });
-  const url = `http://127.0.0.1:${env.SANDBOX_PORT}`;
-  await comesUp(sandbox, READY_WITHIN_MS, () => whyNotReady(`${url}/control/state`));
-  const state = await (await fetch(`${url}/control/state`)).json();
-  return { url, smtpUrl: `smtp://127.0.0.1:${env.SANDBOX_SMTP_PORT}`, ...seedOf(state) };
+  const onLine = (line) => {
+    if (line.startsWith('{"sandbox":')) listening = JSON.parse(line).sandbox;
+  };
+  const sandbox = start("sandbox", node, [...NODE_FLAGS, "src/sandbox/main.ts"], { env, onLine });
+  await comesUp(sandbox, READY_WITHIN_MS, async () => (listening === null ? "it does not listen yet" : null));
+  const state = await (await fetch(`${listening.url}/control/state`)).json();
+  return { ...listening, ...seedOf(state) };
 }
 
 /** What the settings and the greeting need to know of the company that the sandbox is filled with. */
