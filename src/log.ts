@@ -1,17 +1,22 @@
 import { type Logger, pino } from "pino";
 import { loggableError } from "./domain/loggable-error.ts";
 
-/** The program's log, as JSON lines on stdout. `redact` is a net below the rule that no such field is ever logged. */
-export function openLog(level: string): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: loggableError },
-    redact: {
-      paths: ["*.password", "*.secret", "*.token", "*.authorization", "*.address", "*.notes", "*.email"],
-      censor: "[redacted]",
+/** What must never be logged, should somebody do so all the same: the net below the rule. */
+const HIDDEN = ["password", "secret", "token", "authorization", "address", "notes", "email"];
+
+/** The program's log, as JSON lines on stdout, written without holding up the work. `flush` before the process ends. */
+export function openLog(level: string): { log: Logger; flush: () => void } {
+  const destination = pino.destination({ dest: 1, sync: false });
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: loggableError },
+      redact: { paths: HIDDEN, censor: "[redacted]" },
     },
-  });
+    destination,
+  );
+  return { log, flush: () => destination.flushSync() };
 }

@@ -5,25 +5,28 @@ import { readSettings, SettingsError } from "./settings.ts";
 /** The exit status of a configuration error (EX_CONFIG of sysexits.h). */
 const BAD_SETTINGS = 78;
 
-function settingsOrExit() {
-  try {
-    return readSettings(process.env);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
+try {
+  const settings = readSettings(process.env);
+  const { log, flush } = openLog(settings.LOG_LEVEL);
+  const program = await startProgram(settings, log);
+
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      void program.stop().finally(() => {
+        flush();
+        process.exit(0);
+      });
+    });
+  }
+} catch (error) {
+  if (error instanceof SettingsError) {
     process.stderr.write(`${error.message}\n`);
     process.exit(BAD_SETTINGS);
   }
-}
-
-const settings = settingsOrExit();
-const log = openLog(settings.LOG_LEVEL);
-const program = await startProgram(settings, log);
-
-let stopped = false;
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.on(signal, () => {
-    if (stopped) return;
-    stopped = true;
-    void program.stop().finally(() => process.exit(0));
-  });
+  // What stops a start otherwise is the machine's (a port that is taken): its own words say it best.
+  process.stderr.write(`Handoff could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
 }

@@ -4,8 +4,8 @@ import type { AttemptEnd } from "./queues/worker.ts";
 /** What a process counts, for `/metrics`: attempts by kind and end, calls to vendors by operation and what came of them. */
 export interface Metrics {
   readonly registry: Registry;
-  attempt(kind: string, end: AttemptEnd, ms: number): void;
-  vendorCall(vendor: string, operation: string, result: string, ms: number): void;
+  readonly attempt: (kind: string, end: AttemptEnd, ms: number) => void;
+  readonly vendorCall: (vendor: string, operation: string, result: string, ms: number) => void;
 }
 
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import type { Logger } from "pino";
@@ -7,9 +7,8 @@ import { createApi } from "./api/app.ts";
 import { healthRoutes } from "./api/health.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import type { Vendor } from "./domain/errors.ts";
-import { openMetrics } from "./metrics.ts";
-import { kinds } from "./processors/index.ts";
-import { provisioning } from "./processors/provisioning.ts";
+import { type Metrics, openMetrics } from "./metrics.ts";
+import { kinds, provisioning } from "./processors/index.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openIntake } from "./queues/intake.ts";
@@ -18,13 +17,16 @@ import { openQueues } from "./queues/queues.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { startWorker } from "./queues/worker.ts";
 import { openServices } from "./services.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, SettingsError } from "./settings.ts";
 
 /** Calls to vendors are cut off this long before the process must be gone, so that what is then in doubt is written down. */
 const CUT_BEFORE_END_MS = 2_000;
 
 /** Redis's client repeats an error at every reconnection; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
+
+/** How long a whole request may take to arrive: it also bounds how long a refused body is read away. */
+const REQUEST_ARRIVES_WITHIN_MS = 30_000;
 
 export interface Program {
   /** Where HTTP listens. */
@@ -33,112 +35,131 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** Starts the roles that `settings` names. HTTP listens at once; work begins when Redis answers, however late that is. */
+/**
+ * Starts the roles that `settings` names. HTTP listens at once; work begins when Redis answers, however late that is.
+ * Throws `SettingsError` before anything listens where a client cannot be made of the settings.
+ */
 export async function startProgram(settings: Settings, log: Logger): Promise<Program> {
   const metrics = openMetrics();
-  const stopping = new AbortController();
-  const cut = new AbortController();
-  const closing: (() => Promise<unknown>)[] = [];
-  const prefix = settings.QUEUE_PREFIX;
-
+  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, log) : undefined;
   const door = connectDoor(settings);
   watch(door, log);
-  closing.push(() => quit(door));
   const sealing = sealingWith(settings.DATA_KEY ?? []);
-  const timing = timingFor(settings.VENDOR_TIMEOUT_MS);
-  let queues: ReturnType<typeof openQueues> | undefined;
-  const intake = openIntake({
+  const ledger = openLedger({
     redis: door,
-    ledger: openLedger({ redis: door, prefix, sealing, timing }),
+    prefix: settings.QUEUE_PREFIX,
     sealing,
-    queues: () => queues,
+    timing: timingFor(settings.VENDOR_TIMEOUT_MS),
   });
+  let queues: ReturnType<typeof openQueues> | undefined;
+  const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
-  const app = express().disable("x-powered-by");
+  const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api"))
     app.use(createApi({ settings, log, intake, kinds, provisioning, metrics: metrics.registry }));
   else app.use(healthRoutes(intake, metrics.registry));
   const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
-  const server = createServer(app);
-  server.listen(settings.PORT, settings.HOST);
+  const server = createServer({ requestTimeout: REQUEST_ARRIVES_WITHIN_MS }, app).listen(settings.PORT, settings.HOST);
   await once(server, "listening");
-  closing.push(async () => {
-    server.closeIdleConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
   const { port } = server.address() as AddressInfo; // it listens on TCP
-  const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${port}`;
+  const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${String(port)}`;
   log.info({ url, roles: [...settings.ROLES] }, "listening");
 
   whenReady(door, log, async () => {
-    queues ??= openQueues(kinds, door, prefix);
+    queues ??= openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
-
-  if (settings.ROLES.has("worker")) {
-    const redis = connectWorker(settings);
-    watch(redis, log);
-    closing.push(() => quit(redis));
-    const breaker = (vendor: Vendor): Breaker =>
-      breakerFor(vendor, {
-        redis,
-        prefix,
-        baseMs: settings.RETRY_BASE_MS,
-        probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
-        complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
-      });
-    const breakers = {
-      salesforce: breaker("salesforce"),
-      whmcs: breaker("whmcs"),
-      freebit: breaker("freebit"),
-      mail: breaker("mail"),
-    };
-    const services = openServices(settings, breakers, metrics, cut.signal);
-    const ledger = openLedger({ redis, prefix, sealing, timing });
-    const workers = kinds.map((kind) =>
-      startWorker(kind, {
-        redis,
-        prefix,
-        ledger,
-        sealing,
-        services,
-        breakers,
-        attempts: settings.RETRY_ATTEMPTS,
-        baseMs: settings.RETRY_BASE_MS,
-        stopping: stopping.signal,
-        log,
-        onAttempt: (kind, end, ms) => metrics.attempt(kind, end, ms),
-      }),
-    );
-    closing.push(() => Promise.all(workers.map((worker) => worker.close())));
-  }
+  worker?.start();
 
   return {
     url,
     async stop() {
       log.info("stopping");
-      stopping.abort();
-      const cutOff = setTimeout(
-        () => cut.abort(),
-        Math.max(settings.SHUTDOWN_TIMEOUT_MS - CUT_BEFORE_END_MS, settings.SHUTDOWN_TIMEOUT_MS / 2),
+      const late = setTimeout(
+        () => log.warn("not everything was finished in time; what is left goes on in another process"),
+        settings.SHUTDOWN_TIMEOUT_MS,
       );
-      const end = new Promise<"late">((resolve) => setTimeout(resolve, settings.SHUTDOWN_TIMEOUT_MS, "late").unref());
-      const closed = (async () => {
-        for (const close of closing.toReversed()) await close();
-        return "closed" as const;
-      })();
-      if ((await Promise.race([closed, end])) === "late")
-        log.warn("not everything was finished in time; what is left goes on in another process");
-      clearTimeout(cutOff);
+      const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
+      await Promise.race([closed, limit]);
+      clearTimeout(late);
       log.info("stopped");
     },
   };
 }
 
-/** Says so when Redis goes and comes, without filling the log. */
+/** The worker's parts, made before anything listens; `start` takes jobs as soon as Redis answers. */
+function prepareWorker(
+  settings: Settings,
+  metrics: Metrics,
+  log: Logger,
+): { start: () => void; stop: () => Promise<void> } {
+  const prefix = settings.QUEUE_PREFIX;
+  const stopping = new AbortController();
+  const cut = new AbortController();
+  const redis = connectWorker(settings);
+  watch(redis, log);
+  const breaker = (vendor: Vendor): Breaker =>
+    breakerFor(vendor, {
+      redis,
+      prefix,
+      baseMs: settings.RETRY_BASE_MS,
+      probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
+      complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
+    });
+  const breakers = {
+    salesforce: breaker("salesforce"),
+    whmcs: breaker("whmcs"),
+    freebit: breaker("freebit"),
+    mail: breaker("mail"),
+  };
+  const sealing = sealingWith(settings.DATA_KEY ?? []);
+  const common = {
+    redis,
+    prefix,
+    sealing,
+    breakers,
+    ledger: openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) }),
+    services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
+    attempts: settings.RETRY_ATTEMPTS,
+    baseMs: settings.RETRY_BASE_MS,
+    stopping: stopping.signal,
+    log,
+    onAttempt: metrics.attempt,
+  };
+  let workers: { close(): Promise<void> }[] = [];
+  return {
+    start() {
+      workers = kinds.map((kind) => startWorker(kind, common));
+    },
+    async stop() {
+      stopping.abort();
+      const { SHUTDOWN_TIMEOUT_MS: limit } = settings;
+      const cutOff = setTimeout(() => cut.abort(), Math.max(limit - CUT_BEFORE_END_MS, limit / 2));
+      // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
+      if (redis.status === "ready") await Promise.all(workers.map((worker) => worker.close()));
+      clearTimeout(cutOff);
+      await quit(redis);
+    },
+  };
+}
+
+/** A client that cannot be made says which of its settings is at fault. */
+function clientsOf<Services>(open: () => Services, redis: Connection): Services {
+  try {
+    return open();
+  } catch (error) {
+    redis.disconnect();
+    throw new SettingsError([
+      { variable: "", problem: error instanceof Error ? error.message : "a client cannot be made" },
+    ]);
+  }
+}
+
+/** Says so when Redis goes, without filling the log. */
 function watch(redis: Connection, log: Logger): void {
   let complainedAt = 0;
   redis.on("error", (err: unknown) => {
@@ -154,6 +175,12 @@ function whenReady(redis: Connection, log: Logger, begin: () => Promise<void>): 
     void begin().catch((err: unknown) => log.error({ err }, "Redis answered, but its queues could not be opened"));
   if (redis.status === "ready") run();
   redis.on("ready", run);
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  await closed;
 }
 
 /** Closes a connection; where Redis is away there is nobody to say goodbye to. */

@@ -31,9 +31,14 @@ const EVERY_ROLE: readonly Role[] = ["api", "worker", "dashboard"];
 
 const text = z.string().trim().min(1, "must not be empty");
 const secret = text.transform((value) => new Secret(value));
-const count = (least: number, most: number) => z.coerce.number({ error: "must be a whole number" }).int().min(least).max(most);
-const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" }).transform((url) => url.replace(/\/+$/, ""));
-const smtpUrl = z.url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" }).transform((url) => new Secret(url));
+const count = (least: number, most: number) =>
+  z.coerce.number({ error: "must be a whole number" }).int().min(least).max(most);
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
+  .transform((url) => url.replace(/\/+$/, ""));
+const smtpUrl = z
+  .url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" })
+  .transform((url) => new Secret(url));
 const hostList = text.transform((list, context) =>
   list.split(",").map((entry) => {
     const [, host, port] = /^(.+):(\d{1,5})$/.exec(entry.trim()) ?? [];
@@ -56,16 +61,28 @@ export interface ApiKey {
   readonly client: string;
   readonly key: Secret;
 }
+/** The client whose idempotency keys are the ids of outbound messages. */
+const OUTBOUND_CLIENT = "salesforce";
+
 const apiKeys = text.transform((list, context): readonly ApiKey[] => {
   const keys = list.split(",").map((entry) => {
     const at = entry.indexOf(":");
     const client = entry.slice(0, at).trim();
     const key = entry.slice(at + 1).trim();
     if (at < 1 || key.length < 16 || !/^[\w.-]+$/.test(client)) {
-      context.addIssue({ code: "custom", message: "must be client:key,client:key, with keys of at least 16 characters" });
+      context.addIssue({
+        code: "custom",
+        message: "must be client:key,client:key, with keys of at least 16 characters",
+      });
     }
     return { client, key: new Secret(key) };
   });
+  if (keys.some(({ client }) => client === OUTBOUND_CLIENT)) {
+    context.addIssue({
+      code: "custom",
+      message: `must not name a client ${OUTBOUND_CLIENT}: so Salesforce's own messages are called`,
+    });
+  }
   const perClient = Map.groupBy(keys, ({ client }) => client);
   for (const [client, entries] of perClient) {
     if (entries.length > 2) context.addIssue({ code: "custom", message: `has more than two keys for ${client}` });
@@ -77,7 +94,8 @@ const apiKeys = text.transform((list, context): readonly ApiKey[] => {
 const dataKeys = text.transform((list, context): readonly Buffer[] =>
   list.split(",").map((entry) => {
     const key = Buffer.from(entry.trim(), "base64");
-    if (key.length !== 32) context.addIssue({ code: "custom", message: "must be 32 bytes in base64 (openssl rand -base64 32), or new,old" });
+    if (key.length !== 32)
+      context.addIssue({ code: "custom", message: "must be 32 bytes in base64 (openssl rand -base64 32), or new,old" });
     return key;
   }),
 );
@@ -93,8 +111,16 @@ const dashboardUsers = text.transform((list, context): readonly DashboardUser[] 
   list.split(";").flatMap((entry): DashboardUser[] => {
     const [name = "", role = "", ...rest] = entry.trim().split(":");
     const hash = rest.join(":");
-    if (name === "" || (role !== "viewer" && role !== "operator" && role !== "admin") || !/^\$(argon2id|scrypt)\$/.test(hash)) {
-      context.addIssue({ code: "custom", message: "must be name:role:hash;name:role:hash, with roles viewer, operator or admin (npm run user:add makes an entry)" });
+    if (
+      name === "" ||
+      (role !== "viewer" && role !== "operator" && role !== "admin") ||
+      !/^\$(argon2id|scrypt)\$/.test(hash)
+    ) {
+      context.addIssue({
+        code: "custom",
+        message:
+          "must be name:role:hash;name:role:hash, with roles viewer, operator or admin (npm run user:add makes an entry)",
+      });
       return [];
     }
     return [{ name, role, hash: new Secret(hash) }];
@@ -105,15 +131,27 @@ const salesforceFields = text.transform((json, context): Readonly<Record<string,
   try {
     return z.record(z.string().regex(/^\w+\.\w+$/), z.string().regex(/^\w+$/)).parse(JSON.parse(json));
   } catch {
-    context.addIssue({ code: "custom", message: 'must be JSON of logical to API names, e.g. {"Case.OpportunityId": "Opportunity__c"}' });
+    context.addIssue({
+      code: "custom",
+      message: 'must be JSON of logical to API names, e.g. {"Case.OpportunityId": "Opportunity__c"}',
+    });
     return {};
   }
 });
 
-const salesforceId = (prefix: string) => z.string().regex(new RegExp(`^${prefix}[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$`), `must be a Salesforce id of 15 or 18 characters that begins with ${prefix}`);
+const salesforceId = (prefix: string) =>
+  z
+    .string()
+    .regex(
+      new RegExp(`^${prefix}[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$`),
+      `must be a Salesforce id of 15 or 18 characters that begins with ${prefix}`,
+    );
 
 /** The custom field that carries the Opportunity's id: by name, by number, or by number for each WHMCS product. */
-export type WhmcsOpportunityField = { readonly name: string } | { readonly id: number } | { readonly byProduct: ReadonlyMap<number, number> };
+export type WhmcsOpportunityField =
+  | { readonly name: string }
+  | { readonly id: number }
+  | { readonly byProduct: ReadonlyMap<number, number> };
 const whmcsOpportunityField = text.transform((value): WhmcsOpportunityField => {
   if (/^\d+$/.test(value)) return { id: Number(value) };
   if (/^\d+:\d+(,\s*\d+:\d+)*$/.test(value)) {
@@ -128,30 +166,59 @@ export const variables = z.object({
   HOST: text.default("127.0.0.1").describe("where HTTP listens"),
   PORT: count(0, 65_535).default(3000).describe("where HTTP listens"),
   PUBLIC_URL: httpUrl.optional().describe("how others reach it, for links; from HOST and PORT where absent"),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" }).transform((url) => new Secret(url)).optional().describe("redis:// or rediss://, with user, password and db; or one of the two below"),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+    .transform((url) => new Secret(url))
+    .optional()
+    .describe("redis:// or rediss://, with user, password and db; or one of the two below"),
   REDIS_CLUSTER_NODES: hostList.optional().describe("host:port,… of a Redis Cluster, instead of REDIS_URL"),
   REDIS_SENTINELS: hostList.optional().describe("host:port,… of Redis Sentinels, instead of REDIS_URL"),
   REDIS_SENTINEL_NAME: text.optional().describe("the name of the master that the Sentinels watch"),
   QUEUE_PREFIX: text.default("{handoff}").describe("key prefix in Redis; a hash tag on a cluster"),
-  API_KEYS: apiKeys.optional().describe("client:key,client:key: callers of the REST API, two keys a client during rotation"),
-  API_RATE_PER_MINUTE: count(1, 10_000_000).default(6000).describe("requests a minute, per client and process; past it 429"),
+  API_KEYS: apiKeys
+    .optional()
+    .describe("client:key,client:key: callers of the REST API, two keys a client during rotation"),
+  API_RATE_PER_MINUTE: count(1, 10_000_000)
+    .default(6000)
+    .describe("requests a minute, per client and process; past it 429"),
   SALESFORCE_LOGIN_URL: httpUrl.optional().describe("the token endpoint's host: https://YOUR-DOMAIN.my.salesforce.com"),
   SALESFORCE_CLIENT_ID: text.optional().describe("the connected app's consumer key"),
   SALESFORCE_CLIENT_SECRET: secret.optional().describe("the connected app's secret: OAuth 2.0 client credentials"),
   SALESFORCE_USERNAME: text.optional().describe("the integration user, for JWT bearer instead of a client secret"),
   SALESFORCE_PRIVATE_KEY: secret.optional().describe("the PEM key that signs the JWT"),
-  SALESFORCE_API_VERSION: z.string().regex(/^\d{2,3}\.0$/, "must be like 62.0").default("62.0").describe("Salesforce's REST API version"),
-  SALESFORCE_ORG_ID: salesforceId("00D").optional().describe("outbound messages of any other org are refused; 15 or 18 characters"),
-  SALESFORCE_OUTBOUND_TOKEN: text.min(16, "must be at least 16 characters").transform((value) => new Secret(value)).optional().describe("the secret last path segment of the outbound-message URL"),
-  SALESFORCE_FIELDS: salesforceFields.prefault("{}").describe('JSON, logical to API names, for orgs whose fields are called otherwise: {"Case.OpportunityId": "Opportunity__c"}'),
-  SALESFORCE_EVENTS: z.enum(["on", "off"]).default("off").describe("on: follow the platform event OrderProvisionRequested__e"),
-  SWEEP_INTERVAL_MS: count(1000, 86_400_000).default(300_000).describe("how often approved orders that nobody announced are looked for, in milliseconds"),
+  SALESFORCE_API_VERSION: z
+    .string()
+    .regex(/^\d{2,3}\.0$/, "must be like 62.0")
+    .default("62.0")
+    .describe("Salesforce's REST API version"),
+  SALESFORCE_ORG_ID: salesforceId("00D")
+    .optional()
+    .describe("outbound messages of any other org are refused; 15 or 18 characters"),
+  SALESFORCE_OUTBOUND_TOKEN: text
+    .min(16, "must be at least 16 characters")
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe("the secret last path segment of the outbound-message URL"),
+  SALESFORCE_FIELDS: salesforceFields
+    .prefault("{}")
+    .describe(
+      'JSON, logical to API names, for orgs whose fields are called otherwise: {"Case.OpportunityId": "Opportunity__c"}',
+    ),
+  SALESFORCE_EVENTS: z
+    .enum(["on", "off"])
+    .default("off")
+    .describe("on: follow the platform event OrderProvisionRequested__e"),
+  SWEEP_INTERVAL_MS: count(1000, 86_400_000)
+    .default(300_000)
+    .describe("how often approved orders that nobody announced are looked for, in milliseconds"),
   PORTAL_PRICEBOOK_ID: salesforceId("01s").optional().describe("the price book that orders use"),
   WHMCS_URL: httpUrl.optional().describe("the WHMCS installation's root; /includes/api.php is added"),
   WHMCS_IDENTIFIER: text.optional().describe("WHMCS API credentials"),
   WHMCS_SECRET: secret.optional().describe("WHMCS API credentials"),
   WHMCS_ACCESS_KEY: secret.optional().describe("WHMCS API access key, where the IP list is bypassed by one"),
-  WHMCS_OPPORTUNITY_FIELD: whmcsOpportunityField.prefault("OpportunityId").describe("the custom field that carries the Opportunity's id: its name, its number, or pid:id,pid:id"),
+  WHMCS_OPPORTUNITY_FIELD: whmcsOpportunityField
+    .prefault("OpportunityId")
+    .describe("the custom field that carries the Opportunity's id: its name, its number, or pid:id,pid:id"),
   WHMCS_PAYMENT_METHOD: text.default("banktransfer").describe("the payment method's system name in WHMCS"),
   FREEBIT_URL: httpUrl.optional().describe("Freebit's API"),
   FREEBIT_OEM_ID: text.optional().describe("Freebit's API"),
@@ -161,15 +228,35 @@ export const variables = z.object({
   MAIL_FROM: text.optional().describe("the sender of mail to customers"),
   ADMIN_EMAIL: z.email("must be an e-mail address").optional().describe("who gets the administrator's mail"),
   DATA_DIR: text.default(".data").describe("where documents wait for upload, encrypted"),
-  DATA_KEY: dataKeys.optional().describe("32 bytes in base64: seals documents and personal data before Redis; new,old during a rotation"),
-  DASHBOARD_USERS: dashboardUsers.optional().describe("name:role:hash;name:role:hash; npm run user:add NAME ROLE makes an entry"),
-  SESSION_SECRET: text.min(32, "must be at least 32 characters").transform((value) => new Secret(value)).optional().describe("signs dashboard sessions; at least 32 characters"),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").describe("pino's level"),
-  NOT_ELIGIBLE_VALUES: text.transform((list) => list.split(",").map((value) => value.trim())).prefault("Not Eligible").describe("values of Internet_Eligibility__c that mean no, with commas between"),
+  DATA_KEY: dataKeys
+    .optional()
+    .describe("32 bytes in base64: seals documents and personal data before Redis; new,old during a rotation"),
+  DASHBOARD_USERS: dashboardUsers
+    .optional()
+    .describe("name:role:hash;name:role:hash; npm run user:add NAME ROLE makes an entry"),
+  SESSION_SECRET: text
+    .min(32, "must be at least 32 characters")
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe("signs dashboard sessions; at least 32 characters"),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("pino's level"),
+  NOT_ELIGIBLE_VALUES: text
+    .transform((list) => list.split(",").map((value) => value.trim()))
+    .prefault("Not Eligible")
+    .describe("values of Internet_Eligibility__c that mean no, with commas between"),
   VENDOR_TIMEOUT_MS: count(50, 600_000).default(15_000).describe("bounds each call to a vendor, in milliseconds"),
-  RETRY_ATTEMPTS: count(1, 1000).default(12).describe("attempts before a job needs a person; waiting for a vendor that is away spends none"),
-  RETRY_BASE_MS: count(1, 600_000).default(1000).describe("the first retry's delay, in milliseconds; it doubles, with jitter, up to 15 minutes"),
-  SHUTDOWN_TIMEOUT_MS: count(100, 600_000).default(25_000).describe("how long work in flight may take to finish on SIGTERM, in milliseconds"),
+  RETRY_ATTEMPTS: count(1, 1000)
+    .default(12)
+    .describe("attempts before a job needs a person; waiting for a vendor that is away spends none"),
+  RETRY_BASE_MS: count(1, 600_000)
+    .default(1000)
+    .describe("the first retry's delay, in milliseconds; it doubles, with jitter, up to 15 minutes"),
+  SHUTDOWN_TIMEOUT_MS: count(100, 600_000)
+    .default(25_000)
+    .describe("how long work in flight may take to finish on SIGTERM, in milliseconds"),
 });
 
 export type Settings = z.infer<typeof variables>;
@@ -191,7 +278,12 @@ export interface SettingProblem {
 export class SettingsError extends Error {
   readonly problems: readonly SettingProblem[];
   constructor(problems: readonly SettingProblem[]) {
-    super(["Some settings are missing or wrong:", ...problems.map(({ variable, problem }) => `  ${variable}  ${problem}`)].join("\n"));
+    super(
+      [
+        "Some settings are missing or wrong:",
+        ...problems.map(({ variable, problem }) => `  ${variable}  ${problem}`),
+      ].join("\n"),
+    );
     this.name = "SettingsError";
     this.problems = problems;
   }
@@ -199,23 +291,33 @@ export class SettingsError extends Error {
 
 /** Reads the settings from `environment`. An empty variable counts as absent. Throws `SettingsError`. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  );
   const parsed = variables.safeParse(given);
-  const problems: SettingProblem[] = (parsed.error?.issues ?? []).map((issue) => ({ variable: issue.path.join("."), problem: issue.message }));
+  const problems: SettingProblem[] = (parsed.error?.issues ?? []).map((issue) => ({
+    variable: issue.path.join("."),
+    problem: issue.message,
+  }));
   const taken = roles.safeParse(given["ROLES"] ?? EVERY_ROLE.join(",")).data ?? new Set<Role>();
   const has = (variable: Variable) => given[variable] !== undefined;
   const need = (variable: string, why: string) => problems.push({ variable, problem: `is missing (${why})` });
 
   for (const role of taken) {
     for (const variable of NEEDED_BY[role]) {
-      if (!has(variable) && !problems.some((known) => known.variable === variable)) need(variable, `the ${role} role needs it`);
+      if (!has(variable) && !problems.some((known) => known.variable === variable))
+        need(variable, `the ${role} role needs it`);
     }
   }
   const redis = (["REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINELS"] as const).filter(has);
   if (redis.length === 0) need("REDIS_URL", "or REDIS_CLUSTER_NODES, or REDIS_SENTINELS");
   if (redis.length > 1) problems.push({ variable: redis.join(", "), problem: "name more than one Redis: keep one" });
   if (has("REDIS_SENTINELS") && !has("REDIS_SENTINEL_NAME")) need("REDIS_SENTINEL_NAME", "REDIS_SENTINELS is set");
-  if (taken.has("worker") && !has("SALESFORCE_CLIENT_SECRET") && !(has("SALESFORCE_USERNAME") && has("SALESFORCE_PRIVATE_KEY"))) {
+  if (
+    taken.has("worker") &&
+    !has("SALESFORCE_CLIENT_SECRET") &&
+    !(has("SALESFORCE_USERNAME") && has("SALESFORCE_PRIVATE_KEY"))
+  ) {
     need("SALESFORCE_CLIENT_SECRET", "or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY");
   }
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);

@@ -48,7 +48,7 @@ const OURS = /^\/(?:api|salesforce\/outbound-messages|healthz|readyz|metrics)(?:
  * later cannot forget it. Only the description stands before it: it holds nothing but the form of requests, and people
  * need it before they have a key.
  */
-export function createApi(parts: ApiParts): express.Express {
+export function createApi(parts: ApiParts): express.RequestHandler {
   const { settings, log, intake, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
   const { API_KEYS: keys, SALESFORCE_ORG_ID: organizationId, SALESFORCE_OUTBOUND_TOKEN: token } = settings;
   if (keys === undefined || organizationId === undefined || token === undefined)
@@ -75,9 +75,5 @@ export function createApi(parts: ApiParts): express.Express {
   });
   ours.use(answerFailure);
 
-  const app = express();
-  app.disable("x-powered-by");
-  app.disable("etag"); // answers are small and fresh; hashing each of them buys nothing
-  app.use((request, response, next) => (OURS.test(request.path) ? ours(request, response, next) : next()));
-  return app;
+  return (request, response, next) => (OURS.test(request.path) ? ours(request, response, next) : next());
 }

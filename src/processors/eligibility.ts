@@ -14,7 +14,9 @@ const address = z
     prefecture: line(40).meta({ examples: ["東京都"] }),
     city: line(80).meta({ examples: ["渋谷区"] }),
     street: line(160).meta({ examples: ["渋谷2-21-1"] }),
-    building: line(160).optional().meta({ examples: ["ヒカリエ 8F"] }),
+    building: line(160)
+      .optional()
+      .meta({ examples: ["ヒカリエ 8F"] }),
   })
   .meta({ description: "Where Internet is wanted" });
 

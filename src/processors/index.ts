@@ -4,6 +4,8 @@ import type { AnyJobKind } from "../queues/job-kind.ts";
 import { eligibility } from "./eligibility.ts";
 import { provisioning } from "./provisioning.ts";
 
+export { provisioning };
+
 /** What the kinds need of the outside world, taken together. */
 export interface Services {
   readonly salesforce: Salesforce;

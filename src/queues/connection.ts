@@ -1,5 +1,12 @@
 import { Cluster, Redis } from "ioredis";
-import type { Settings } from "../settings.ts";
+
+/** Where Redis is, by one of three ways, in the words of the contract's section 2. */
+export interface RedisAddress {
+  readonly REDIS_URL?: { reveal(): string } | undefined;
+  readonly REDIS_CLUSTER_NODES?: readonly { readonly host: string; readonly port: number }[] | undefined;
+  readonly REDIS_SENTINELS?: readonly { readonly host: string; readonly port: number }[] | undefined;
+  readonly REDIS_SENTINEL_NAME?: string | undefined;
+}
 
 interface RedisOptions {
   readonly maxRetriesPerRequest: number | null;
@@ -20,7 +27,7 @@ const DOOR_COMMAND_TIMEOUT_MS = 2000;
 const reconnect = (tries: number) => Math.min(50 * 2 ** Math.min(tries, 10), RECONNECT_CAP_MS);
 
 /** For doors: a command fails at once while Redis is away, and after two seconds where it does not answer. */
-export function connectDoor(settings: Settings): Connection {
+export function connectDoor(settings: RedisAddress): Connection {
   return connect(settings, {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
@@ -30,14 +37,14 @@ export function connectDoor(settings: Settings): Connection {
 }
 
 /** For workers: a command waits until Redis is back, for a step that was done must be written down. */
-export function connectWorker(settings: Settings): Connection {
+export function connectWorker(settings: RedisAddress): Connection {
   return connect(settings, { maxRetriesPerRequest: null });
 }
 
-function connect(settings: Settings, options: RedisOptions): Connection {
+function connect(settings: RedisAddress, options: RedisOptions): Connection {
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
     const {
-      maxRetriesPerRequest = null,
+      maxRetriesPerRequest,
       commandTimeout = 0,
       enableOfflineQueue = true,
       enableAutoPipelining = false,

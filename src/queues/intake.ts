@@ -1,5 +1,6 @@
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import type { Queue } from "bullmq";
+import { Cluster } from "ioredis";
 import { type Connection, redisWarnings } from "./connection.ts";
 import type { AnyJobKind } from "./job-kind.ts";
 import { type JobView, jobView, newJobView, type QueuedJob } from "./job-view.ts";
@@ -56,9 +57,9 @@ export function openIntake({
   sealing: Sealing;
   queues: () => ReadonlyMap<string, Queue> | undefined;
 }): Intake {
-  const add = async (kind: AnyJobKind, id: string, payload: unknown, acceptedAt: number): Promise<void> => {
+  const add = async (kind: AnyJobKind, id: string, payload: unknown): Promise<void> => {
     const data = sealPersonal(sealing, kind.payload, payload, id);
-    await queueOf(kind.name).add(kind.name, data, { jobId: id, timestamp: acceptedAt });
+    await queueOf(kind.name).add(kind.name, data, { jobId: id });
   };
 
   const queueOf = (kind: string): Queue => {
@@ -81,24 +82,21 @@ export function openIntake({
       const keys = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
       const { idempotency } = request;
       return await orNotAccepted(async () => {
-        queueOf(kind.name); // before anything is claimed
-        const taken = await ledger.accept(keys, {
+        const accepting = ledger.accept(keys, queueOf(kind.name).toKey(id), {
           door: request.door,
           unlessDone: request.unlessDone ?? false,
           idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf(payload) },
         });
+        if (redis instanceof Cluster) await accepting; // a slot that moves could let the second overtake the first
+        const [taken] = await Promise.all([accepting, add(kind, id, payload)]); // one wait for the disk instead of two
         if (taken.how === "key-reused") return taken;
-        if (taken.how === "new") {
-          await add(kind, id, payload, taken.at);
-          return { how: taken.how, job: newJobView(id, kind.name, new Date(taken.at)) };
-        }
+        if (taken.how === "new") return { how: taken.how, job: newJobView(id, kind.name, new Date(taken.at)) };
         const known = await read(taken.id);
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
-        const acceptedAt = known === null ? Date.now() : Date.parse(known.view.createdAt);
-        await add(kind, taken.id, payload, acceptedAt);
-        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date(acceptedAt)) };
+        await add(kind, taken.id, payload);
+        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date()) };
       });
     },
 
@@ -134,9 +132,7 @@ async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {
 
 /** The same for equal values, whatever the order of their keys. */
 function digestOf(value: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify(inOrder(value)))
-    .digest("base64url");
+  return hash("sha256", JSON.stringify(inOrder(value)), "base64url");
 }
 
 function inOrder(value: unknown): unknown {

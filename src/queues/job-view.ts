@@ -105,7 +105,7 @@ function stateOf(
   failure: Failure | null,
 ): JobState {
   if (outcome !== null) return "completed";
-  switch (queued?.state) {
+  switch (queued?.state ?? "gone") {
     case "active":
       return ledger["failed"] === undefined ? "active" : "failed";
     case "delayed":

@@ -1,4 +1,7 @@
-import { script } from "./script.ts";
+import { script, wholeScript } from "./script.ts";
+
+/** How long the place of a candidate that is not wanted is kept taken: longer than any door waits for Redis. */
+const UNWANTED_MS = 60_000;
 
 /** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
 const RECORD = `
@@ -36,16 +39,25 @@ end
  */
 
 /**
- * Takes a request down. KEYS: natural key, ledger of the candidate, era, and where the caller gave one the idempotency key.
- * ARGV: candidate id, kind, door, unless done (0 or 1), body hash, how long keys are kept (ms), how long Redis stays
+ * Takes a request down. KEYS: natural key, ledger of the candidate, era, the candidate's place in the queue, and where the
+ * caller gave one the idempotency key. ARGV: candidate id, kind, door, unless done (0 or 1), body hash, how long keys are kept (ms), how long Redis stays
  * suspect after a restart (ms). Returns how, the id of the job that answers, when it was accepted (ms, as text).
+ *
+ * The candidate is put into the queue right behind this call, without waiting for its answer. Where it is not wanted, its
+ * place is taken here, so that BullMQ finds it there already and leaves it alone. That needs this call to come first
+ * whatever happens, so it is sent whole: a script that Redis had forgotten would come again behind.
  */
-export const accept = script(`
+export const accept = wholeScript(`
 local now, run = now_ms(), run_id()
 local candidate = ARGV[1]
-if KEYS[4] then
-  local seen = redis.call('HMGET', KEYS[4], 'body', 'job')
+local function unwanted()
+  redis.call('HSET', KEYS[4], 'name', 'not accepted')
+  redis.call('PEXPIRE', KEYS[4], ${UNWANTED_MS})
+end
+if KEYS[5] then
+  local seen = redis.call('HMGET', KEYS[5], 'body', 'job')
   if seen[1] then
+    unwanted()
     if seen[1] ~= ARGV[5] then return { 'key-reused' } end
     return { 'replayed', seen[2] }
   end
@@ -59,9 +71,9 @@ elseif ARGV[4] == '1' and key[3] == 'done' then
   how, id = 'under-way', key[2]
 end
 
-if KEYS[4] then
-  redis.call('HSET', KEYS[4], 'body', ARGV[5], 'job', id)
-  redis.call('PEXPIRE', KEYS[4], ARGV[6])
+if KEYS[5] then
+  redis.call('HSET', KEYS[5], 'body', ARGV[5], 'job', id)
+  redis.call('PEXPIRE', KEYS[5], ARGV[6])
 end
 if how == 'new' then
   local era = redis.call('HMGET', KEYS[3], 'run', 'since')
@@ -75,46 +87,22 @@ if how == 'new' then
   redis.call('HDEL', KEYS[1], 'outcome')
   redis.call('PERSIST', KEYS[1])
   redis.call('HSET', KEYS[2], 'kind', ARGV[2], 'accepted', now, 'door', ARGV[3], 'run', run, 'suspect', suspect)
+else
+  unwanted()
 end
 return { how, id, tostring(now) }
 `);
 
 /**
- * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, accepted
- * (ms, for a ledger that was lost), how long a turn lasts (ms).
- * Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go', suspect (0 or 1),
- * spent, outage (ms), and two for each step that is remembered: its name, and its sealed result or an empty text.
+ * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, how long a
+ * turn lasts (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
+ * accepted (ms), suspect (0 or 1), spent, outage (ms), and two for each step that is remembered: its name, and its
+ * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
 export const begin = script(`
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
-local ended = redis.call('HGET', KEYS[1], 'outcome')
-if ended then return { 'ended', ended } end
-
-local key = redis.call('HMGET', KEYS[2], 'now', 'last')
-if key[1] and key[1] ~= id then return { 'wait' } end
-if KEYS[3] then
-  local holder = redis.call('GET', KEYS[3])
-  if holder and holder ~= id then return { 'wait' } end
-  redis.call('SET', KEYS[3], id, 'PX', ARGV[4])
-end
-
-local job = redis.call('HMGET', KEYS[1], 'run', 'suspect', 'failed', 'spent', 'outage')
-local suspect = job[2] == '1' or job[1] ~= run or (key[2] and key[2] ~= id)
-redis.call('HSET', KEYS[2], 'now', id, 'last', id)
-redis.call('HDEL', KEYS[2], 'outcome')
-redis.call('PERSIST', KEYS[2])
-redis.call('PERSIST', KEYS[1])
-redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'suspect', suspect and '1' or '0', 'run', run)
-redis.call('HSETNX', KEYS[1], 'accepted', ARGV[3])
-redis.call('HDEL', KEYS[1], 'next', 'failed')
-if job[3] then
-  redis.call('HDEL', KEYS[1], 'spent', 'outage')
-  job[4], job[5] = nil, nil
-end
-
--- Until an effect has begun, an attempt starts afresh: what was read then may no longer be true.
-local names, results, effect = {}, {}, false
+local job, names, results, effect = {}, {}, {}, false
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
@@ -122,13 +110,46 @@ for i = 1, #all, 2 do
     names[#names + 1] = all[i]
     results[#results + 1] = step.state == 'done' and step.result or ''
     effect = effect or step.effect
+  else
+    job[all[i]] = all[i + 1]
   end
 end
+if job.outcome then return { 'ended', job.outcome } end
+
+local key = redis.call('HMGET', KEYS[2], 'now', 'last')
+if key[1] and key[1] ~= id then return { 'wait' } end
+if KEYS[3] then
+  local holder = redis.call('GET', KEYS[3])
+  if holder and holder ~= id then return { 'wait' } end
+  redis.call('SET', KEYS[3], id, 'PX', ARGV[3])
+end
+
+if not key[1] then
+  redis.call('HSET', KEYS[2], 'now', id, 'last', id)
+  redis.call('HDEL', KEYS[2], 'outcome')
+  redis.call('PERSIST', KEYS[2])
+end
+local suspect = job.suspect == '1' or job.run ~= run or (key[2] and key[2] ~= id)
+if suspect and job.suspect ~= '1' then
+  redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'suspect', 1, 'run', run)
+  if not job.accepted then
+    job.accepted = now
+    redis.call('HSET', KEYS[1], 'accepted', now)
+  end
+end
+if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed') end
+if job.failed then
+  redis.call('HDEL', KEYS[1], 'spent', 'outage')
+  job.spent, job.outage = nil, nil
+end
+
+-- Until an effect has begun, an attempt starts afresh: what was read then may no longer be true.
 if not effect and #names > 0 then
   redis.call('HDEL', KEYS[1], unpack(names))
   names = {}
 end
-local reply = { 'go', suspect and 1 or 0, tonumber(job[4] or 0), job[5] and now - job[5] or 0 }
+local outage = job.outage and now - job.outage or 0
+local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage }
 for i, name in ipairs(names) do
   reply[#reply + 1] = string.sub(name, 6)
   reply[#reply + 1] = results[i]

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Connection } from "./connection.ts";
 import type { Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
@@ -61,6 +61,7 @@ export type Beginning =
   | { readonly state: "wait" }
   | {
       readonly state: "go";
+      readonly acceptedAt: Date;
       readonly suspect: boolean;
       readonly spent: number;
       readonly outageMs: number;
@@ -100,14 +101,15 @@ export function openLedger({
       return {
         id,
         kind,
-        natural: `${prefix}:key:${kind}:${digest(naturalKey)}`,
-        turn: account === undefined ? null : `${prefix}:turn:${digest(account)}`,
+        natural: `${prefix}:key:${kind}:${naturalKey}`,
+        turn: account === undefined ? null : `${prefix}:turn:${account}`,
       };
     },
 
-    /** Takes a request down, if it is new; `job.id` is the candidate's. */
+    /** Takes a request down, if it is new; `job.id` is the candidate's, and `placeInQueue` where BullMQ keeps or will keep it. */
     async accept(
       job: JobKeys,
+      placeInQueue: string,
       request: {
         readonly door: string;
         readonly unlessDone: boolean;
@@ -119,7 +121,7 @@ export function openLedger({
       const [how, id, at] = strings(
         await scripts.accept(
           redis,
-          [job.natural, ledgerKey(job.id), `${prefix}:era`, ...once],
+          [job.natural, ledgerKey(job.id), `${prefix}:era`, placeInQueue, ...once],
           [
             job.id,
             job.kind,
@@ -136,13 +138,11 @@ export function openLedger({
       return { how, id: id ?? job.id, at: Number(at ?? 0) };
     },
 
-    async begin(job: JobKeys, acceptedAt: Date): Promise<Beginning> {
-      const [state, ...rest] = strings(
-        await scripts.begin(redis, allKeys(job), [job.id, job.kind, acceptedAt.getTime(), timing.leaseMs]),
-      );
+    async begin(job: JobKeys): Promise<Beginning> {
+      const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs]));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "wait") return { state };
-      const [suspect, spent, outageMs, ...steps] = rest;
+      const [accepted, suspect, spent, outageMs, ...steps] = rest;
       const remembered = new Map<string, { done: boolean; result: unknown }>();
       for (let at = 0; at < steps.length; at += 2) {
         const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
@@ -151,7 +151,14 @@ export function openLedger({
           sealed === "" ? { done: false, result: undefined } : { done: true, result: open(job, name, sealed) },
         );
       }
-      return { state: "go", suspect: suspect === "1", spent: Number(spent), outageMs: Number(outageMs), remembered };
+      return {
+        state: "go",
+        acceptedAt: new Date(Number(accepted)),
+        suspect: suspect === "1",
+        spent: Number(spent),
+        outageMs: Number(outageMs),
+        remembered,
+      };
     },
 
     async claim(
@@ -231,9 +238,9 @@ export function openLedger({
   };
 }
 
-/** Names in Redis are digests: of bounded length, and never a caller's own words. */
+/** A caller's own words, as a name in Redis of bounded length. */
 function digest(name: string): string {
-  return createHash("sha256").update(name).digest("base64url").slice(0, 22);
+  return hash("sha256", name, "base64url").slice(0, 22);
 }
 
 /** A script's answer, whose numbers come as numbers. */

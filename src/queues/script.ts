@@ -20,6 +20,12 @@ local function run_id()
 end
 `;
 
+/** A script that is always sent whole. One that is sent by its digest may fail for being unknown and come again later. */
+export function wholeScript(lua: string): Script {
+  return async (redis, keys, args) => await redis.eval(PRELUDE + lua, keys.length, ...keys, ...args);
+}
+
+/** A script that is sent by its digest, once Redis knows it. */
 export function script(lua: string): Script {
   const source = PRELUDE + lua;
   const sha = createHash("sha1").update(source).digest("hex");

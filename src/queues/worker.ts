@@ -113,7 +113,6 @@ async function attempt<Payload, Services>(
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
   const { ledger } = setting;
-  const acceptedAt = new Date(queued.timestamp);
   const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
 
   const comeBack = async (job: JobKeys, delayMs: number, why: string, notes: readonly Note[] = []): Promise<never> => {
@@ -132,12 +131,12 @@ async function attempt<Payload, Services>(
     payload instanceof RejectedError
       ? ledger.keys(kind.name, id, `unreadable ${id}`, undefined)
       : ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-  const beginning = await ledger.begin(job, acceptedAt);
+  const beginning = await ledger.begin(job);
   if (beginning.state === "ended") return beginning.outcome;
   if (beginning.state === "wait")
     return await comeBack(job, TURN_LOOK_MS * (1 + Math.random()), "another job has its account or key");
 
-  const { suspect, remembered } = beginning;
+  const { acceptedAt, suspect, remembered } = beginning;
   const steps = stepRunner({ job, ledger, by: token, suspect, remembered, stopping: setting.stopping });
   try {
     if (payload instanceof RejectedError) throw payload;

@@ -6,7 +6,7 @@ import type { Ledger } from "../../src/queues/ledger.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { openServices } from "../../src/services.ts";
 import { readSettings } from "../../src/settings.ts";
-import { type Engine, openEngine } from "../queues/engine.ts";
+import { openEngine } from "../queues/engine.ts";
 
 /** The vendors' deadline here, and what follows from it: short enough to wait for, long enough for a busy machine. */
 const DEADLINE_MS = 500;
@@ -86,7 +86,7 @@ export async function openLine({
   };
 
   return {
-    engine: engine as Engine,
+    engine,
     state: async () => (await control("GET", "state")) as SandboxState,
     calls: async () => (await control("GET", "calls")) as readonly Call[],
     forgetCalls: () => control("DELETE", "calls"),
