@@ -39,5 +39,7 @@ export function wholeState(world: World) {
     mails: world.mail.received(),
     outbound: { url: world.outbound().url(), deliveries: world.outbound().deliveries() },
     faults: world.stage.faults.active(),
+    /** Writes and answers that were put off and are still to come. */
+    stillToCome: world.stage.timers.pending(),
   };
 }

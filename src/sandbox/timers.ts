@@ -1,6 +1,8 @@
 /** Work put off, all of which can be called off at once: when the sandbox is reset or closed. */
 export interface Timers {
   readonly after: (delayMs: number, work: () => void) => void;
+  /** How much is still to come. */
+  readonly pending: () => number;
   readonly cancelAll: () => void;
 }
 
@@ -14,6 +16,7 @@ export function timers(): Timers {
       }, delayMs);
       pending.add(timer);
     },
+    pending: () => pending.size,
     cancelAll: () => {
       for (const timer of pending) clearTimeout(timer);
       pending.clear();

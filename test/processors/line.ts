@@ -95,8 +95,11 @@ export async function openLine({
       control("PATCH", `records/${object}/${id}`, fields),
     make: async (object: string, fields: Readonly<Record<string, unknown>>) =>
       (await control("POST", "records", { object, fields })) as { readonly Id: string },
+    /** What there is once every write that was put off has come. */
     async effects(): Promise<Effects> {
-      const { salesforce, whmcs } = await this.state();
+      let state = await this.state();
+      while (state.stillToCome > 0) state = await this.state();
+      const { salesforce, whmcs } = state;
       return {
         opportunities: salesforce.Opportunity.length,
         cases: salesforce.Case.length,
@@ -133,6 +136,7 @@ export interface SandboxState {
     Record<"accounts" | "opportunities" | "orders" | "products", Readonly<Record<string, string>>>
   >;
   readonly salesforce: Readonly<Record<"Account" | "Opportunity" | "Case" | "Order", readonly Fields[]>>;
+  readonly stillToCome: number;
   readonly whmcs: {
     readonly orders: readonly { readonly id: number; readonly status: string }[];
     readonly services: readonly { readonly id: number; readonly orderid: number; readonly status: string }[];
