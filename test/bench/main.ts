@@ -1,8 +1,13 @@
+import { benchCalls } from "./calls.ts";
 import { benchDoor } from "./door.ts";
 import { type Row, table } from "./figures.ts";
 import { benchWorker } from "./worker.ts";
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = { door: benchDoor, worker: benchWorker };
+const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
+  door: benchDoor,
+  worker: benchWorker,
+  calls: benchCalls,
+};
 
 /** `npm run bench` runs all of them, `npm run bench door` one. Every figure is a median of five rounds after a warm-up. */
 const named = process.argv.slice(2);

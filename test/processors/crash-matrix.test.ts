@@ -1,29 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eligibility } from "../../src/processors/eligibility.ts";
-import { kinds, type Services } from "../../src/processors/index.ts";
-import { provisioning } from "../../src/processors/provisioning.ts";
-import type { AnyJobKind } from "../../src/queues/job-kind.ts";
+import { kinds } from "../../src/processors/index.ts";
 import type { Ledger } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { ADDRESS, type Call, type Effects, type Line, type LineOptions, openLine } from "./line.ts";
-
-/** One request of each kind that does all that the kind can do. */
-const requests: Readonly<
-  Record<string, { kind: AnyJobKind<Services>; payload: unknown; effects: Effects; calls: number }>
-> = {
-  eligibility: {
-    kind: eligibility,
-    payload: { accountId: "0015g0000000001AAA", address: ADDRESS, notes: "犬がいます" },
-    effects: { opportunities: 1, cases: 1, whmcsOrders: 0, whmcsServices: 0 },
-    calls: 2,
-  },
-  provisioning: {
-    kind: provisioning,
-    payload: { orderId: "8015g0000000001AAA" },
-    effects: { opportunities: 0, cases: 0, whmcsOrders: 1, whmcsServices: 2 },
-    calls: 4,
-  },
-};
+import { type Call, type Effects, type Line, type LineOptions, openLine } from "./line.ts";
+import { requests } from "./requests.ts";
 
 /** What can go wrong at a call to a vendor, as the sandbox carries it out. */
 const LOST = ["fail-before", "fail-after", "hang-before", "hang-after", "drop-before", "drop-after", "late"];

@@ -1,0 +1,29 @@
+import { openLine } from "../processors/line.ts";
+import { requests } from "../processors/requests.ts";
+import { startRedis } from "../redis.ts";
+import type { Row } from "./figures.ts";
+
+/** The calls to vendors that one job of each kind makes in the ordinary case. */
+export async function benchCalls(): Promise<Row[]> {
+  const redis = await startRedis();
+  try {
+    const rows: Row[] = [];
+    for (const [name, { kind, payload, calls }] of Object.entries(requests)) {
+      const line = await openLine({ redisUrl: redis.url });
+      line.engine.work();
+      await line.carry(kind, payload);
+      const made = (await line.calls()).filter(({ operation }) => operation !== "token");
+      await line.close();
+      rows.push({
+        what: `calls to vendors, ${name}`,
+        figure: String(made.length),
+        beside: made.map(({ vendor, operation }) => `${vendor} ${operation}`).join(", "),
+        ratio: "",
+        goal: String(calls),
+      });
+    }
+    return rows;
+  } finally {
+    await redis.stop();
+  }
+}
