@@ -31,8 +31,10 @@ const EVERY_ROLE: readonly Role[] = ["api", "worker", "dashboard"];
 
 const text = z.string().trim().min(1, "must not be empty");
 const secret = text.transform((value) => new Secret(value));
-const count = (least: number, most: number) =>
-  z.coerce.number({ error: "must be a whole number" }).int().min(least).max(most);
+const count = (least: number, most: number) => {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+};
 const httpUrl = z
   .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
   .transform((url) => url.replace(/\/+$/, ""));
@@ -50,11 +52,12 @@ const hostList = text.transform((list, context) =>
   }),
 );
 
+const namesIn = (list: string) => list.split(",").map((name) => name.trim());
+const rolesIn = (list: string): ReadonlySet<Role> => new Set(EVERY_ROLE.filter((role) => namesIn(list).includes(role)));
 const roles = text.transform((list, context): ReadonlySet<Role> => {
-  const named = list.split(",").map((role) => role.trim());
-  const unknown = named.filter((role) => !EVERY_ROLE.some((known) => known === role));
+  const unknown = namesIn(list).filter((name) => !EVERY_ROLE.some((known) => known === name));
   if (unknown.length > 0) context.addIssue({ code: "custom", message: `must name only ${EVERY_ROLE.join(", ")}` });
-  return new Set(EVERY_ROLE.filter((role) => named.includes(role)));
+  return rolesIn(list);
 });
 
 export interface ApiKey {
@@ -160,6 +163,8 @@ const whmcsOpportunityField = text.transform((value): WhmcsOpportunityField => {
   return { name: value };
 });
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
 /** Every variable, with its meaning; a default stands here only where the contract names one. */
 export const variables = z.object({
   ROLES: roles.prefault("api,worker,dashboard").describe("which roles this process takes: api, worker, dashboard"),
@@ -205,7 +210,7 @@ export const variables = z.object({
       'JSON, logical to API names, for orgs whose fields are called otherwise: {"Case.OpportunityId": "Opportunity__c"}',
     ),
   SALESFORCE_EVENTS: z
-    .enum(["on", "off"])
+    .enum(["on", "off"], { error: "must be on or off" })
     .default("off")
     .describe("on: follow the platform event OrderProvisionRequested__e"),
   SWEEP_INTERVAL_MS: count(1000, 86_400_000)
@@ -240,7 +245,7 @@ export const variables = z.object({
     .optional()
     .describe("signs dashboard sessions; at least 32 characters"),
   LOG_LEVEL: z
-    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` })
     .default("info")
     .describe("pino's level"),
   NOT_ELIGIBLE_VALUES: text
@@ -295,11 +300,14 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""),
   );
   const parsed = variables.safeParse(given);
-  const problems: SettingProblem[] = (parsed.error?.issues ?? []).map((issue) => ({
-    variable: issue.path.join("."),
-    problem: issue.message,
-  }));
-  const taken = roles.safeParse(given["ROLES"] ?? EVERY_ROLE.join(",")).data ?? new Set<Role>();
+  const problems: SettingProblem[] = [];
+  for (const { path, message: problem } of parsed.error?.issues ?? []) {
+    const variable = path.join(".");
+    // Each entry of a list may have the same fault, which is told once.
+    if (!problems.some((known) => known.variable === variable && known.problem === problem))
+      problems.push({ variable, problem });
+  }
+  const taken = rolesIn(given["ROLES"] ?? EVERY_ROLE.join(",")); // one that is misspelt hides nothing of the others
   const has = (variable: Variable) => given[variable] !== undefined;
   const need = (variable: string, why: string) => problems.push({ variable, problem: `is missing (${why})` });
 
@@ -312,6 +320,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const redis = (["REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINELS"] as const).filter(has);
   if (redis.length === 0) need("REDIS_URL", "or REDIS_CLUSTER_NODES, or REDIS_SENTINELS");
   if (redis.length > 1) problems.push({ variable: redis.join(", "), problem: "name more than one Redis: keep one" });
+  if (has("REDIS_CLUSTER_NODES") && has("QUEUE_PREFIX") && !/\{[^}]+\}/.test(given["QUEUE_PREFIX"] ?? "")) {
+    problems.push({ variable: "QUEUE_PREFIX", problem: "must hold a hash tag on a cluster, like {handoff}" });
+  }
   if (has("REDIS_SENTINELS") && !has("REDIS_SENTINEL_NAME")) need("REDIS_SENTINEL_NAME", "REDIS_SENTINELS is set");
   if (
     taken.has("worker") &&
