@@ -1,6 +1,6 @@
 import { openMetrics } from "../../src/metrics.ts";
 import { kinds, type Services } from "../../src/processors/index.ts";
-import type { AnyJobKind } from "../../src/queues/job-kind.ts";
+import type { AnyJobKind, Outcome, Step } from "../../src/queues/job-kind.ts";
 import type { JobView } from "../../src/queues/job-view.ts";
 import type { Ledger } from "../../src/queues/ledger.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -64,10 +64,14 @@ export async function openLine({
     ...environment,
   });
   const cut = new AbortController();
+  let services: Services | undefined;
   const engine = await openEngine<Services>({
     redisUrl,
     kinds,
-    services: (breakers) => around(openServices(settings, breakers, openMetrics(), cut.signal)),
+    services: (breakers) => {
+      services = around(openServices(settings, breakers, openMetrics(), cut.signal));
+      return services;
+    },
     ...(ledgerOfWorkers !== undefined && { ledgerOfWorkers }),
     timing: TIMING,
     attempts,
@@ -95,6 +99,23 @@ export async function openLine({
       control("PATCH", `records/${object}/${id}`, fields),
     make: async (object: string, fields: Readonly<Record<string, unknown>>) =>
       (await control("POST", "records", { object, fields })) as { readonly Id: string },
+    /** Calls a WHMCS action, as a person at its pages would; the answer is WHMCS's own. */
+    async whmcs(action: string, parameters: Readonly<Record<string, string>>): Promise<Fields> {
+      const credentials = { identifier: "sandbox-identifier", secret: "sandbox-secret", responsetype: "json" };
+      const response = await fetch(`${sandbox.url}/whmcs/includes/api.php`, {
+        method: "POST",
+        body: new URLSearchParams({ ...credentials, action, ...parameters }),
+      });
+      const answer = (await response.json()) as Fields; // the sandbox answers an object
+      if (answer["result"] !== "success") throw new Error(`${action}: ${JSON.stringify(answer)}`);
+      return answer;
+    },
+    /** Runs a kind once without the engine, as though the request had been accepted at `acceptedAt`. */
+    async runAt(kind: AnyJobKind<Services>, payload: unknown, acceptedAt: Date): Promise<Outcome> {
+      if (services === undefined) throw new Error("the engine has not made its services yet");
+      const step: Step = async (_name, _ifInDoubt, perform) => await perform();
+      return await kind.run(kind.payload.parse(payload), step, services, { id: "job-1", acceptedAt });
+    },
     /** What there is once every write that was put off has come. */
     async effects(): Promise<Effects> {
       let state = await this.state();
@@ -128,18 +149,34 @@ export async function openLine({
 
 export type Line = Awaited<ReturnType<typeof openLine>>;
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** What `GET /control/state` tells, as far as the tests look. */
 export interface SandboxState {
   readonly seed: Readonly<
     Record<"accounts" | "opportunities" | "orders" | "products", Readonly<Record<string, string>>>
   >;
-  readonly salesforce: Readonly<Record<"Account" | "Opportunity" | "Case" | "Order", readonly Fields[]>>;
+  readonly salesforce: Readonly<
+    Record<"Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry", readonly Fields[]>
+  >;
   readonly stillToCome: number;
   readonly whmcs: {
-    readonly orders: readonly { readonly id: number; readonly status: string }[];
-    readonly services: readonly { readonly id: number; readonly orderid: number; readonly status: string }[];
+    readonly orders: readonly { readonly id: number; readonly clientId: number; readonly status: string }[];
+    readonly services: readonly {
+      readonly id: number;
+      readonly orderId: number;
+      readonly pid: number;
+      readonly qty: number;
+      readonly cycle: string;
+      readonly status: string;
+      /** By the field's number. */
+      readonly customFields: Readonly<Record<string, string>>;
+    }[];
+    readonly serviceAddons: readonly {
+      readonly addonId: number;
+      readonly serviceId: number;
+      readonly status: string;
+    }[];
   };
 }
 
