@@ -60,7 +60,7 @@ export interface Browser {
   send(method: string, path: string, request?: { body?: string; headers?: Record<string, string> }): Promise<Response>;
 }
 
-export function openBrowser(site: Site): Browser {
+export function openBrowser(site: Pick<Site, "url">): Browser {
   const cookies = new Map<string, string>();
   async function ask(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);

@@ -1,0 +1,247 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { type JobType, Queue } from "bullmq";
+import { Redis } from "ioredis";
+import type { JobState, JobView } from "../../src/queues/job-view.ts";
+import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
+import { startSandbox } from "../../src/sandbox/sandbox.ts";
+import { olga } from "../dashboard/site.ts";
+import type { Fault, Fields, SandboxState } from "../processors/line.ts";
+import { startRedis } from "../redis.ts";
+
+/** The program as it is deployed: processes of `src/main.ts`, with a Redis and a sandbox of the test's own. */
+
+export const API_KEY = "the-portals-key-in-tests";
+export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
+const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
+
+/** What each role needs beside Redis. */
+const API = {
+  API_KEYS: `portal:${API_KEY}`,
+  SALESFORCE_ORG_ID: ORGANIZATION_ID,
+  SALESFORCE_OUTBOUND_TOKEN: OUTBOUND_TOKEN,
+};
+const DASHBOARD = {
+  DASHBOARD_USERS: `olga:operator:${olga.hash.reveal()}`,
+  SESSION_SECRET: "the secret that signs sessions in tests",
+};
+const DATA_KEY = Buffer.alloc(32, 7).toString("base64");
+
+export type Environment = Readonly<Record<string, string>>;
+
+type Role = "api" | "worker" | "dashboard";
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Process {
+  readonly pid: number;
+  /** All that it wrote so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly ended: Promise<Ended>;
+  readonly signal: (signal: NodeJS.Signals) => void;
+}
+
+/** Runs the program with `environment` and nothing else of ours. */
+export function run(environment: Environment): Process {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const dieWithUs = () => child.kill("SIGKILL");
+  process.once("exit", dieWithUs);
+  const written = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (written.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (written.stderr += text));
+  const ended = once(child, "close").then(([code, signal]: unknown[]): Ended => {
+    process.off("exit", dieWithUs);
+    return { code: code as Ended["code"], signal: signal as Ended["signal"] }; // what Node says of a closed child
+  });
+  if (child.pid === undefined) throw new Error("the program could not be started");
+  return {
+    pid: child.pid,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    ended,
+    signal: (signal) => void child.kill(signal),
+  };
+}
+
+export interface Handoff extends Process {
+  readonly url: string;
+  /** The status of a GET. */
+  readonly status: (path: string) => Promise<number>;
+  readonly text: (path: string) => Promise<string>;
+  /** Resolves when it says that it is ready. */
+  readonly ready: () => Promise<void>;
+  /** Posts JSON with the portal's key. */
+  readonly post: (path: string, body: unknown, headers?: Environment) => Promise<Response>;
+  /** Posts JSON, and gives the job that was accepted. */
+  readonly accepted: (path: string, body: unknown) => Promise<JobView>;
+  readonly job: (id: string) => Promise<JobView>;
+  /** Resolves when the job is in one of `states`. */
+  readonly until: (id: string, ...states: JobState[]) => Promise<JobView>;
+}
+
+async function listening(process: Process): Promise<Handoff> {
+  const url = await until(() => /"url":"([^"]+)".*"msg":"listening"/.exec(process.stdout())?.[1], process);
+  const authorization = `Bearer ${API_KEY}`;
+  const post: Handoff["post"] = async (at, body, headers = {}) =>
+    await fetch(url + at, {
+      method: "POST",
+      headers: { authorization, "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const view = async (response: Response): Promise<JobView> => {
+    if (!response.ok) throw new Error(`${response.url}: ${String(response.status)} ${await response.text()}`);
+    return (await response.json()) as JobView; // the API's own tests hold it to that
+  };
+  const job: Handoff["job"] = async (id) =>
+    await view(await fetch(`${url}/api/jobs/${id}`, { headers: { authorization } }));
+  return {
+    ...process,
+    url,
+    status: async (at) => (await fetch(url + at)).status,
+    text: async (at) => await (await fetch(url + at)).text(),
+    async ready() {
+      await until(async () => (await fetch(`${url}/readyz`)).ok || undefined, process);
+    },
+    post,
+    accepted: async (at, body) => await view(await post(at, body)),
+    job,
+    until: async (id, ...states) =>
+      await until(async () => {
+        const now = await job(id);
+        return states.includes(now.state) ? now : undefined;
+      }, process),
+  };
+}
+
+/** Looks until there is something; throws what `process` said where it ends first. */
+export async function until<T>(look: () => T | undefined | Promise<T | undefined>, process?: Process): Promise<T> {
+  let over: Ended | undefined;
+  void process?.ended.then((ended) => (over = ended));
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (over !== undefined)
+      throw new Error(`the process ended:\n${process?.stderr() ?? ""}\n${process?.stdout() ?? ""}`);
+    await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+  }
+}
+
+/**
+ * Gives `tell` a system of its own, and ends all of it afterwards. A story that waits for long shares its time with
+ * others (`it.concurrent`), so none of them may share its system.
+ */
+export async function inSystem(tell: (system: System) => Promise<void>): Promise<void> {
+  const system = await openSystem();
+  try {
+    await tell(system);
+  } finally {
+    await system.close();
+  }
+}
+
+export type System = Awaited<ReturnType<typeof openSystem>>;
+
+/** A Redis and a sandbox, and as many processes as the test starts. */
+async function openSystem() {
+  const redis = await startRedis();
+  const sandbox = await startSandbox({ redeliveryMs: Array.from({ length: 50 }, () => 100) });
+  const started: Process[] = [];
+  const everything: Environment = {
+    ...API,
+    ...DASHBOARD,
+    DATA_KEY,
+    PORT: "0",
+    REDIS_URL: redis.url,
+    SALESFORCE_LOGIN_URL: sandbox.url,
+    SALESFORCE_CLIENT_ID: "sandbox-client",
+    SALESFORCE_CLIENT_SECRET: "sandbox-secret",
+    WHMCS_URL: `${sandbox.url}/whmcs`,
+    WHMCS_IDENTIFIER: "sandbox-identifier",
+    WHMCS_SECRET: "sandbox-secret",
+    VENDOR_TIMEOUT_MS: "1000",
+    RETRY_BASE_MS: "20",
+  };
+  const ofRole: Readonly<Record<Role, Environment>> = {
+    api: only(everything, "PORT", "REDIS_URL", "DATA_KEY", ...Object.keys(API)),
+    worker: only(
+      everything,
+      ...Object.keys(everything).filter((name) => !Object.hasOwn(API, name) && !Object.hasOwn(DASHBOARD, name)),
+    ),
+    dashboard: only(everything, "PORT", "REDIS_URL", ...Object.keys(DASHBOARD)),
+  };
+
+  const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${sandbox.url}/control/${at}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} /control/${at}: ${String(response.status)} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  const state = async () => (await control("GET", "state")) as SandboxState;
+
+  return {
+    redis,
+    sandbox,
+    everything,
+    state,
+    /** Starts a process and waits until it is ready. `role`: with that role's own settings only. */
+    async start(environment: Environment = {}, role?: Role): Promise<Handoff> {
+      const handoff = await this.launch(environment, role);
+      await handoff.ready();
+      return handoff;
+    },
+    /** Starts a process and waits until it listens, whether or not there is a Redis. */
+    async launch(environment: Environment = {}, role?: Role): Promise<Handoff> {
+      const own = role === undefined ? everything : { ...ofRole[role], ROLES: role };
+      const process = run({ ...own, ...environment });
+      started.push(process);
+      return await listening(process);
+    },
+    seed: async (group: keyof SandboxState["seed"], name: string) => (await state()).seed[group][name] ?? "",
+    /** A record of Salesforce as it is now. */
+    record: async (object: keyof SandboxState["salesforce"], id: string): Promise<Fields | undefined> =>
+      (await state()).salesforce[object].find(({ Id }) => Id === id),
+    edit: (object: string, id: string, fields: Fields) => control("PATCH", `records/${object}/${id}`, fields),
+    fault: (fault: Fault) => control("POST", "faults", fault),
+    clearFaults: () => control("DELETE", "faults"),
+    /** Where approvals are announced from now on. */
+    announceTo: ({ url }: Handoff) =>
+      control("PUT", "outbound-url", { url: `${url}/salesforce/outbound-messages/${OUTBOUND_TOKEN}` }),
+    /** Sends an outbound message about the order again; resolves with what came of the first try. */
+    announce: (orderId: string) => control("POST", "outbound-messages", { orderIds: [orderId] }),
+    /** How often a vendor was asked for `operation`. */
+    asked: async (operation: string) =>
+      ((await control("GET", "calls")) as { operation: string }[]).filter((call) => call.operation === operation)
+        .length,
+    /** How many jobs of `kind` there are in Redis, in one of `states` (BullMQ's words) or in any. */
+    async jobs(kind: string, ...states: JobType[]): Promise<number> {
+      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+      const queue = new Queue(kind, { connection, prefix: "{handoff}" });
+      const counts = await queue.getJobCounts(...states);
+      await queue.close();
+      connection.disconnect();
+      return Object.values(counts).reduce((all, count) => all + count, 0);
+    },
+    async close() {
+      for (const process of started) process.signal("SIGKILL");
+      await Promise.all(started.map(({ ended }) => ended));
+      await sandbox.close();
+      await redis.stop();
+    },
+  };
+}
+
+function only(environment: Environment, ...names: readonly string[]): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => names.includes(name)));
+}
