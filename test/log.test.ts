@@ -31,14 +31,18 @@ describe("the log", () => {
 
   it("says no more than its level asks for", async () => {
     const lines = await printed(`for (const level of ["trace", "info", "warn", "error"]) log[level](level);`, "warn");
-    expect(lines.map(({ msg }) => msg)).toEqual(["warn", "error"]);
+    expect(lines).toHaveLength(2);
+    expect(lines).toContainEqual(expect.objectContaining({ level: "warn", msg: "warn" }));
+    expect(lines).toContainEqual(expect.objectContaining({ level: "error", msg: "error" }));
   });
 
   it("is whole when the process ends right after it", async () => {
     const lines = await printed(
       `for (let n = 0; n < 5000; n++) log.info({ n }, "x".repeat(100)); flush(); process.exit(0);`,
     );
-    expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 5000 }, (_, n) => n));
+    // What is being written as the process ends may come after later lines; none is lost, and none comes twice.
+    expect(lines).toHaveLength(5000);
+    expect(new Set(lines.map(({ n }) => n)).size).toBe(5000);
   });
 
   it("hides what must not be in it, should somebody log it all the same", async () => {
