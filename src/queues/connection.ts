@@ -12,7 +12,6 @@ interface RedisOptions {
   readonly maxRetriesPerRequest: number | null;
   readonly enableOfflineQueue?: boolean;
   readonly commandTimeout?: number;
-  readonly enableAutoPipelining?: boolean;
 }
 
 /** One Redis, one behind Sentinels, or a cluster: the engine does not care which. */
@@ -32,7 +31,6 @@ export function connectDoor(settings: RedisAddress): Connection {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
     commandTimeout: DOOR_COMMAND_TIMEOUT_MS,
-    enableAutoPipelining: true,
   });
 }
 
@@ -43,16 +41,10 @@ export function connectWorker(settings: RedisAddress): Connection {
 
 function connect(settings: RedisAddress, options: RedisOptions): Connection {
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
-    const {
-      maxRetriesPerRequest,
-      commandTimeout = 0,
-      enableOfflineQueue = true,
-      enableAutoPipelining = false,
-    } = options;
+    const { maxRetriesPerRequest, commandTimeout = 0, enableOfflineQueue = true } = options;
     return new Cluster([...settings.REDIS_CLUSTER_NODES], {
       redisOptions: { maxRetriesPerRequest, ...(commandTimeout > 0 && { commandTimeout }) },
       enableOfflineQueue,
-      enableAutoPipelining,
       clusterRetryStrategy: reconnect,
     });
   }

@@ -1,10 +1,11 @@
 import { hash, randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import { Cluster } from "ioredis";
 import { type Connection, redisWarnings } from "./connection.ts";
 import type { AnyJobKind } from "./job-kind.ts";
 import { type JobView, jobView, newJobView, type QueuedJob } from "./job-view.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Candidate, JobKeys, Ledger } from "./ledger.ts";
 import { type Sealing, sealPersonal } from "./sealing.ts";
 
 /** Who asks, and what tells this request from another. */
@@ -45,6 +46,15 @@ export interface Intake {
 
 const RETRY_AFTER_SECONDS = 2;
 
+/** Redis serves nobody else meanwhile: a hundred take it about a millisecond. */
+const MOST_TOGETHER = 100;
+
+/** What goes into a queue: `data` is the payload, sealed. */
+interface Entry {
+  readonly job: JobKeys;
+  readonly data: unknown;
+}
+
 /** `queues`: by kind's name; undefined until Redis answered for the first time. */
 export function openIntake({
   redis,
@@ -57,10 +67,21 @@ export function openIntake({
   sealing: Sealing;
   queues: () => ReadonlyMap<string, Queue> | undefined;
 }): Intake {
-  const add = async (kind: AnyJobKind, id: string, payload: unknown): Promise<void> => {
-    const data = sealPersonal(sealing, kind.payload, payload, id);
-    await queueOf(kind.name).add(kind.name, data, { jobId: id });
+  const put = async (entries: readonly Entry[]): Promise<void> => {
+    const byKind = Map.groupBy(entries, ({ job }) => job.kind);
+    await Promise.all(
+      [...byKind].map(([kind, jobs]) =>
+        queueOf(kind).addBulk(jobs.map(({ job, data }) => ({ name: kind, data, opts: { jobId: job.id } }))),
+      ),
+    );
   };
+
+  const take = together(MOST_TOGETHER, async (entries: readonly (Candidate & Entry)[]) => {
+    const accepting = ledger.accept(entries);
+    if (redis instanceof Cluster) await accepting; // a slot that moves could let the second overtake the first
+    const [taken] = await Promise.all([accepting, put(entries)]); // one wait for the disk instead of two
+    return taken;
+  });
 
   const queueOf = (kind: string): Queue => {
     const queue = queues()?.get(kind);
@@ -79,23 +100,25 @@ export function openIntake({
   return {
     async accept(kind, payload, request) {
       const id = randomUUID();
-      const keys = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-      const { idempotency } = request;
       return await orNotAccepted(async () => {
-        const accepting = ledger.accept(keys, queueOf(kind.name).toKey(id), {
+        const entryOf = (job: JobKeys): Entry => ({ job, data: sealPersonal(sealing, kind.payload, payload, job.id) });
+        const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
+        const { idempotency } = request;
+        const taken = await take({
+          ...entryOf(job),
+          placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unlessDone: request.unlessDone ?? false,
-          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf(payload) },
+          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf([kind.name, payload]) },
         });
-        if (redis instanceof Cluster) await accepting; // a slot that moves could let the second overtake the first
-        const [taken] = await Promise.all([accepting, add(kind, id, payload)]); // one wait for the disk instead of two
         if (taken.how === "key-reused") return taken;
+        if (taken.how === "error") throw new Error(taken.detail);
         if (taken.how === "new") return { how: taken.how, job: newJobView(id, kind.name, new Date(taken.at)) };
         const known = await read(taken.id);
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
-        await add(kind, taken.id, payload);
+        await put([entryOf({ ...job, id: taken.id })]);
         return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date()) };
       });
     },
@@ -113,6 +136,35 @@ export function openIntake({
   };
 }
 
+/**
+ * Performs in one go what is asked for in one turn of the event loop: the busier we are, the less each costs. Who asks
+ * alone waits for nobody.
+ */
+function together<Item, Answer>(
+  most: number,
+  perform: (items: readonly Item[]) => Promise<readonly Answer[]>,
+): (item: Item) => Promise<Answer> {
+  let open: { readonly items: Item[]; readonly answers: Promise<readonly Answer[]> } | undefined;
+
+  const begin = () => {
+    const items: Item[] = [];
+    const answers = setImmediate().then(() => {
+      if (open?.items === items) open = undefined;
+      return perform(items);
+    });
+    return { items, answers };
+  };
+
+  return async (item) => {
+    if (open === undefined || open.items.length === most) open = begin();
+    const { items, answers } = open;
+    const at = items.push(item) - 1;
+    const answer = (await answers)[at];
+    if (answer === undefined) throw new Error("one of those that were taken together got no answer");
+    return answer;
+  };
+}
+
 async function queuedJob(queue: Queue, id: string): Promise<QueuedJob | null> {
   const [job, state] = await Promise.all([queue.getJob(id), queue.getJobState(id)]);
   return job === undefined ? null : { state, finishedOn: job.finishedOn };
@@ -123,7 +175,7 @@ async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {
     return await ask();
   } catch (error) {
     throw new NotAcceptedError(
-      "Redis, where work is kept safe, does not take it at the moment. Come again in a few seconds; nothing was taken.",
+      "Redis, where work is kept safe, does not answer at the moment. Send the same request again in a few seconds: nothing is promised until it is answered, and it is done once however often it comes.",
       RETRY_AFTER_SECONDS,
       error,
     );

@@ -39,58 +39,74 @@ end
  */
 
 /**
- * Takes a request down. KEYS: natural key, ledger of the candidate, era, the candidate's place in the queue, and where the
- * caller gave one the idempotency key. ARGV: candidate id, kind, door, unless done (0 or 1), body hash, how long keys are kept (ms), how long Redis stays
- * suspect after a restart (ms). Returns how, the id of the job that answers, when it was accepted (ms, as text).
+ * Takes requests down, one after the other. KEYS: era, then four for each request: natural key, ledger of the candidate,
+ * the candidate's place in the queue, idempotency key (any key where the caller gave none). ARGV: how long idempotency keys
+ * are kept (ms), how long Redis stays suspect after a restart (ms), then five for each request: candidate id, kind, door,
+ * unless done (0 or 1), body hash (empty where the caller gave no key). Returns for each request how, the id of the job that
+ * answers, when it was accepted (ms, as text); or 'error' and Redis's words, which leaves the others alone.
  *
- * The candidate is put into the queue right behind this call, without waiting for its answer. Where it is not wanted, its
- * place is taken here, so that BullMQ finds it there already and leaves it alone. That needs this call to come first
+ * The candidates are put into the queue right behind this call, without waiting for its answer. Where one is not wanted,
+ * its place is taken here, so that BullMQ finds it there already and leaves it alone. That needs this call to come first
  * whatever happens, so it is sent whole: a script that Redis had forgotten would come again behind.
  */
 export const accept = wholeScript(`
 local now, run = now_ms(), run_id()
-local candidate = ARGV[1]
-local function unwanted()
-  redis.call('HSET', KEYS[4], 'name', 'not accepted')
-  redis.call('PEXPIRE', KEYS[4], ${UNWANTED_MS})
+local era = redis.call('HMGET', KEYS[1], 'run', 'since')
+local since = tonumber(era[2] or 0)
+if era[1] ~= run then
+  if era[1] then since = now end
+  redis.call('HSET', KEYS[1], 'run', run, 'since', since)
 end
-if KEYS[5] then
-  local seen = redis.call('HMGET', KEYS[5], 'body', 'job')
-  if seen[1] then
-    unwanted()
-    if seen[1] ~= ARGV[5] then return { 'key-reused' } end
-    return { 'replayed', seen[2] }
-  end
+local after_restart = now - since < tonumber(ARGV[2])
+
+local function unwanted(place)
+  redis.call('HSET', place, 'name', 'not accepted')
+  redis.call('PEXPIRE', place, ${UNWANTED_MS})
 end
 
-local how, id = 'new', candidate
-local key = redis.call('HMGET', KEYS[1], 'now', 'last', 'outcome')
-if key[1] then
-  how, id = 'under-way', key[1]
-elseif ARGV[4] == '1' and key[3] == 'done' then
-  how, id = 'under-way', key[2]
+local function take(natural, ledger, place, once, candidate, kind, door, unless_done, body)
+  if body ~= '' then
+    local seen = redis.call('HMGET', once, 'body', 'job')
+    if seen[1] then
+      unwanted(place)
+      if seen[1] ~= body then return { 'key-reused' } end
+      return { 'replayed', seen[2] }
+    end
+  end
+
+  local how, id = 'new', candidate
+  local key = redis.call('HMGET', natural, 'now', 'last', 'outcome')
+  if key[1] then
+    how, id = 'under-way', key[1]
+  elseif unless_done == '1' and key[3] == 'done' then
+    how, id = 'under-way', key[2]
+  end
+
+  if body ~= '' then
+    redis.call('HSET', once, 'body', body, 'job', id)
+    redis.call('PEXPIRE', once, ARGV[1])
+  end
+  if how == 'new' then
+    local suspect = (key[2] or after_restart) and '1' or '0'
+    redis.call('HSET', natural, 'now', id, 'last', id)
+    if key[2] then
+      redis.call('HDEL', natural, 'outcome')
+      redis.call('PERSIST', natural)
+    end
+    redis.call('HSET', ledger, 'kind', kind, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
+  else
+    unwanted(place)
+  end
+  return { how, id, tostring(now) }
 end
 
-if KEYS[5] then
-  redis.call('HSET', KEYS[5], 'body', ARGV[5], 'job', id)
-  redis.call('PEXPIRE', KEYS[5], ARGV[6])
+local answers = {}
+for i = 0, #KEYS / 4 - 1 do
+  local k, a = 2 + 4 * i, 3 + 5 * i
+  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+  answers[i + 1] = well and answer or { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
 end
-if how == 'new' then
-  local era = redis.call('HMGET', KEYS[3], 'run', 'since')
-  local since = tonumber(era[2] or 0)
-  if era[1] ~= run then
-    if era[1] then since = now end
-    redis.call('HSET', KEYS[3], 'run', run, 'since', since)
-  end
-  local suspect = (key[2] or now - since < tonumber(ARGV[7])) and '1' or '0'
-  redis.call('HSET', KEYS[1], 'now', id, 'last', id)
-  redis.call('HDEL', KEYS[1], 'outcome')
-  redis.call('PERSIST', KEYS[1])
-  redis.call('HSET', KEYS[2], 'kind', ARGV[2], 'accepted', now, 'door', ARGV[3], 'run', run, 'suspect', suspect)
-else
-  unwanted()
-end
-return { how, id, tostring(now) }
+return answers
 `);
 
 /**

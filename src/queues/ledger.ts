@@ -39,6 +39,24 @@ export interface JobKeys {
   readonly turn: string | null;
 }
 
+/** A request that may be new work. */
+export interface Candidate {
+  /** `id` is the candidate's. */
+  readonly job: JobKeys;
+  /** Where BullMQ keeps or will keep it. */
+  readonly placeInQueue: string;
+  readonly door: string;
+  readonly unlessDone: boolean;
+  readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
+}
+
+/** What became of a candidate; `at`: ms. */
+export type Taken =
+  | { readonly how: "new" | "replayed" | "under-way"; readonly id: string; readonly at: number }
+  | { readonly how: "key-reused" }
+  /** Redis could not take this one. */
+  | { readonly how: "error"; readonly detail: string };
+
 /** What a step gave, to be written down with the next call. */
 export interface Note {
   readonly step: string;
@@ -94,6 +112,13 @@ export function openLedger({
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
     notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
 
+  const keysOf = ({ job, placeInQueue, idempotency }: Candidate) => [
+    job.natural,
+    ledgerKey(job.id),
+    placeInQueue,
+    idempotency === null ? job.natural : `${prefix}:once:${digest(`${idempotency.client} ${idempotency.key}`)}`,
+  ];
+
   return {
     timing,
 
@@ -106,36 +131,15 @@ export function openLedger({
       };
     },
 
-    /** Takes a request down, if it is new; `job.id` is the candidate's, and `placeInQueue` where BullMQ keeps or will keep it. */
-    async accept(
-      job: JobKeys,
-      placeInQueue: string,
-      request: {
-        readonly door: string;
-        readonly unlessDone: boolean;
-        readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
-      },
-    ): Promise<{ how: "key-reused" } | { how: "new" | "replayed" | "under-way"; id: string; at: number }> {
-      const { idempotency } = request;
-      const once = idempotency === null ? [] : [`${prefix}:once:${digest(`${idempotency.client} ${idempotency.key}`)}`];
-      const [how, id, at] = strings(
-        await scripts.accept(
-          redis,
-          [job.natural, ledgerKey(job.id), `${prefix}:era`, placeInQueue, ...once],
-          [
-            job.id,
-            job.kind,
-            request.door,
-            request.unlessDone ? 1 : 0,
-            idempotency?.body ?? "",
-            IDEMPOTENCY_MS,
-            SUSPECT_AFTER_RESTART_MS,
-          ],
-        ),
+    /** Takes down what of these is new, in one call: an answer for each, in their order. */
+    async accept(candidates: readonly Candidate[]): Promise<Taken[]> {
+      const answers = await scripts.accept(
+        redis,
+        [`${prefix}:era`, ...candidates.flatMap(keysOf)],
+        [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, ...candidates.flatMap(argumentsOf)],
       );
-      if (how === "key-reused") return { how };
-      if (how !== "new" && how !== "replayed" && how !== "under-way") throw new Error(`accept answered ${String(how)}`);
-      return { how, id: id ?? job.id, at: Number(at ?? 0) };
+      if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");
+      return answers.map(takenOf);
     },
 
     async begin(job: JobKeys): Promise<Beginning> {
@@ -236,6 +240,17 @@ export function openLedger({
       return await redis.hgetall(ledgerKey(id));
     },
   };
+}
+
+function argumentsOf({ job, door, unlessDone, idempotency }: Candidate): string[] {
+  return [job.id, job.kind, door, unlessDone ? "1" : "0", idempotency?.body ?? ""];
+}
+
+function takenOf(answer: unknown): Taken {
+  const [how, id = "", at] = strings(answer);
+  if (how === "key-reused") return { how };
+  if (how === "new" || how === "replayed" || how === "under-way") return { how, id, at: Number(at ?? 0) };
+  return { how: "error", detail: id };
 }
 
 /** A caller's own words, as a name in Redis of bounded length. */
