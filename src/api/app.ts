@@ -16,7 +16,8 @@ import { openApiDocument } from "./openapi.ts";
 import { refuseMethod, takeOutboundMessage } from "./outbound-messages.ts";
 import { Problem } from "./problem.ts";
 import { rateLimitPerClient } from "./rate-limit.ts";
-import { onRoute, securityHeaders, serve } from "./serve.ts";
+import { sendJson } from "./send.ts";
+import { onRoute, serve } from "./serve.ts";
 
 export interface ApiParts {
   readonly settings: Pick<
@@ -56,7 +57,16 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   const description = openApiDocument(kinds);
 
   const ours = express.Router({ caseSensitive: true });
-  ours.use(beginExchange, accessLog(log, httpMetrics(metrics)), securityHeaders);
+  ours.use(beginExchange, accessLog(log, httpMetrics(metrics)));
+  serve(ours, "get", "/api/openapi.json", (_request, response) =>
+    sendJson(response, description, { cache: "no-cache" }),
+  );
+  serve(ours, "get", "/api/docs", docsPage(description));
+
+  ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
+  for (const kind of kinds) serve(ours, "post", `/api${kind.route.path}`, acceptJob(kind, intake, bodyDeadlineMs));
+  serve(ours, "get", "/api/jobs/:id", showJob(intake));
+
   serveHealth(ours, intake, metrics);
   const outbound = "/salesforce/outbound-messages/:token";
   ours
@@ -64,12 +74,6 @@ export function createApi(parts: ApiParts): express.RequestHandler {
     .all(onRoute(outbound))
     .post(takeOutboundMessage({ intake, provisioning, token, organizationId, bodyDeadlineMs }))
     .all(refuseMethod);
-  serve(ours, "get", "/api/openapi.json", (_request, response) => void response.json(description));
-  serve(ours, "get", "/api/docs", docsPage(description));
-
-  ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
-  for (const kind of kinds) serve(ours, "post", `/api${kind.route.path}`, acceptJob(kind, intake, bodyDeadlineMs));
-  serve(ours, "get", "/api/jobs/:id", showJob(intake));
   ours.use(() => {
     throw new Problem("not-found", "No call has this address.");
   });

@@ -38,7 +38,7 @@ function checkType(headers: IncomingHttpHeaders, { types, typeRequired }: BodyRu
   const given = headers["content-type"];
   if (given === undefined) {
     if (typeRequired) throw new BodyError("type", `Content-Type is missing: it must be ${types.join(" or ")}.`);
-  } else {
+  } else if (!types.includes(given)) {
     const [type = "", ...parameters] = given.toLowerCase().split(";");
     if (!types.includes(type.trim())) throw new BodyError("type", `Content-Type must be ${types.join(" or ")}.`);
     const charset = parameters

@@ -5,6 +5,7 @@ import type { Handler } from "./exchange.ts";
 import type { OpenApiDocument } from "./openapi.ts";
 import { problemAnchor, PROBLEMS, type ProblemCode } from "./problem.ts";
 import { type Html, html, joined } from "./html.ts";
+import { send } from "./send.ts";
 
 type Operation = NonNullable<NonNullable<OpenApiDocument["paths"]>[string]["post"]>;
 
@@ -19,10 +20,7 @@ export function docsPage(document: OpenApiDocument): Handler {
   const page = Buffer.from(pageOf(document).text);
   const policy = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   return (_request, response) => {
-    response.setHeader("content-security-policy", policy);
-    response.setHeader("content-type", "text/html; charset=utf-8");
-    response.setHeader("cache-control", "no-cache");
-    response.end(page);
+    send(response, { status: 200, type: "text/html; charset=utf-8", body: page, cache: "no-cache", policy });
   };
 }
 

@@ -23,12 +23,10 @@ export type Handler = (request: Request, response: Reply, next: NextFunction) =>
 /** Characters that need no escaping in a log, a header or a URN. */
 const SAFE_REQUEST_ID = /^[A-Za-z0-9._~:=+/@-]{1,128}$/;
 
-/** The first handler of every request: names it, and says its name back as `X-Request-Id`. */
+/** The first handler of every request: names it; the answer says its name back as `X-Request-Id`. */
 export const beginExchange: Handler = (request, response, next) => {
   const given = request.headers["x-request-id"];
   const requestId = typeof given === "string" && SAFE_REQUEST_ID.test(given) ? given : randomUUID();
-  const exchange: Exchange = { requestId, route: "unmatched", client: null, code: null, fault: null, facts: null };
-  Object.assign(response.locals, exchange);
-  response.setHeader("x-request-id", requestId);
+  response.locals = { requestId, route: "unmatched", client: null, code: null, fault: null, facts: null };
   next();
 };

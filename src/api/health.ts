@@ -4,12 +4,13 @@ import type { Intake } from "../queues/intake.ts";
 import { beginExchange, type Handler } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
 import { asUnavailable } from "./jobs.ts";
-import { securityHeaders, serve } from "./serve.ts";
+import { send, sendJson } from "./send.ts";
+import { serve } from "./serve.ts";
 
 /** What machines ask about our health, for a process that has no other door. Mount it at the root. */
 export function healthRoutes(intake: Intake, registry: Registry): express.Router {
   const router = express.Router({ caseSensitive: true });
-  router.use(["/healthz", "/readyz", "/metrics"], beginExchange, securityHeaders);
+  router.use(["/healthz", "/readyz", "/metrics"], beginExchange);
   serveHealth(router, intake, registry);
   router.use(answerFailure);
   return router;
@@ -24,16 +25,14 @@ export function serveHealth(router: express.Router, intake: Intake, registry: Re
 
 /** `GET /healthz`: the process runs. It asks nobody, so that a supervisor never restarts it for Redis's sake. */
 const alive: Handler = (_request, response) => {
-  response.setHeader("cache-control", "no-store");
-  response.json({ status: "alive" });
+  sendJson(response, { status: "alive" });
 };
 
 /** `GET /readyz`: Redis answers. `warnings`: what the operator should mend, though work is safe meanwhile. */
 function ready(intake: Intake): Handler {
   return async (_request, response) => {
     const { warnings } = await intake.check().catch(asUnavailable);
-    response.setHeader("cache-control", "no-store");
-    response.json({ status: "ready", warnings });
+    sendJson(response, { status: "ready", warnings });
   };
 }
 
@@ -43,9 +42,6 @@ function ready(intake: Intake): Handler {
  */
 function prometheus(registry: Registry): Handler {
   return async (_request, response) => {
-    const text = await registry.metrics();
-    response.setHeader("content-type", registry.contentType);
-    response.setHeader("cache-control", "no-store");
-    response.end(text);
+    send(response, { status: 200, type: registry.contentType, body: await registry.metrics() });
   };
 }

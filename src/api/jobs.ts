@@ -5,6 +5,7 @@ import { type BodyRules, readText } from "./body.ts";
 import type { Handler } from "./exchange.ts";
 import { fieldProblems, plainWords } from "./field-problems.ts";
 import { type FieldProblem, Problem } from "./problem.ts";
+import { sendJson } from "./send.ts";
 
 /** A request is a few ids and an address: 64 KiB holds any real one many times over. */
 export const MOST_BODY_BYTES = 64 * 1024;
@@ -48,9 +49,7 @@ export function acceptJob(kind: AnyJobKind, intake: Intake, bodyDeadlineMs: numb
     }
     const { job, how } = acceptance;
     response.locals.facts = { job: job.id, how };
-    response.setHeader("location", job.links.self);
-    response.setHeader("cache-control", "no-store");
-    response.status(202).json(job);
+    sendJson(response, job, { status: 202, headers: { location: job.links.self } });
   };
 }
 
@@ -61,8 +60,7 @@ export function showJob(intake: Intake): Handler {
     const job = typeof id === "string" && JOB_ID.test(id) ? await intake.job(id).catch(asUnavailable) : null;
     if (job === null) throw new Problem("unknown-job", "No job has this id, or it is no longer kept.");
     response.locals.facts = { job: job.id };
-    response.setHeader("cache-control", "no-store");
-    response.json(job);
+    sendJson(response, job);
   };
 }
 

@@ -5,6 +5,7 @@ import { secretMatcher } from "./authentication.ts";
 import { BodyError, type BodyFault, type BodyRules, readText } from "./body.ts";
 import type { Handler, Reply } from "./exchange.ts";
 import { EnvelopeError, type OrderNotification, readEnvelope, type Refusal } from "./outbound-envelope.ts";
+import { send } from "./send.ts";
 
 /** 100 Orders with every field selected stay well below it. */
 const MOST_BYTES = 1024 * 1024;
@@ -80,26 +81,10 @@ export function takeOutboundMessage({
       const notifications = readEnvelope(xml, organizationId);
       const approved = notifications.filter(({ status }) => status === APPROVED);
       response.locals.facts = { notifications: notifications.length, approved: approved.length };
-      const orders = approved.map((notification) => ({ notification, payload: payloadOf(provisioning, notification) }));
-      const acceptances = await Promise.all(
-        orders.map(({ notification: { id }, payload }) =>
-          intake.accept(provisioning, payload, {
-            door: `outbound message ${id}`,
-            idempotency: { client: "salesforce", key: id },
-            unlessDone: true,
-          }),
-        ),
-      );
-      if (acceptances.some(({ how }) => how === "key-reused")) {
-        return sendFault(
-          response,
-          400,
-          "notification-reused",
-          "A Notification has the Id of an earlier one, for another Order.",
-        );
-      }
-      response.statusCode = 200;
-      sendXml(response, ACKNOWLEDGEMENT);
+      const announced = approved.map(({ id, orderId }) => ({ id, payload: payloadOf(provisioning, orderId) })); // all are looked at before any is taken
+      const jobs = await Promise.all(announced.map(({ id, payload }) => announce(intake, provisioning, id, payload)));
+      response.locals.facts = { ...response.locals.facts, jobs: [...new Set(jobs)].join(" ") };
+      sendXml(response, 200, ACKNOWLEDGEMENT);
     } catch (error) {
       refuse(response, error);
     }
@@ -108,11 +93,21 @@ export function takeOutboundMessage({
 
 /** Every method but POST. */
 export const refuseMethod: Handler = (_request, response) => {
-  response.setHeader("allow", "POST");
-  sendFault(response, 405, "method-not-allowed", "Outbound messages come by POST.");
+  sendFault(response, 405, "method-not-allowed", "Outbound messages come by POST.", { allow: "POST" });
 };
 
-function payloadOf(provisioning: AnyJobKind, { orderId }: OrderNotification): unknown {
+/** Takes one announcement in; gives the id of the job that answers it. */
+async function announce(intake: Intake, provisioning: AnyJobKind, notification: string, payload: unknown): Promise<string> {
+  const request = { door: `outbound message ${notification}`, unlessDone: true };
+  const idempotency = { client: "salesforce", key: notification };
+  let taken = await intake.accept(provisioning, payload, { ...request, idempotency });
+  // An id that stood for another Order before tells nothing; the Order itself must not be lost for that.
+  if (taken.how === "key-reused") taken = await intake.accept(provisioning, payload, request);
+  if (taken.how === "key-reused") throw new Error("a request without a key cannot reuse one");
+  return taken.job.id;
+}
+
+function payloadOf(provisioning: AnyJobKind, orderId: string): unknown {
   const parsed = provisioning.payload.safeParse({ orderId });
   if (!parsed.success)
     throw new EnvelopeError("malformed", "An Order's Id must be a Salesforce id that begins with 801.");
@@ -125,28 +120,33 @@ function refuse(response: Reply, error: unknown): void {
     return sendFault(response, STATUS_OF_REFUSAL[error.refusal], error.refusal, error.message);
   }
   if (error instanceof BodyError) {
-    if (error.fault === "too-slow") response.setHeader("connection", "close"); // the rest is not waited for
-    return sendFault(response, STATUS_OF_BODY[error.fault], error.fault, error.message);
+    const headers = error.fault === "too-slow" ? { connection: "close" } : {}; // the rest is not waited for
+    return sendFault(response, STATUS_OF_BODY[error.fault], error.fault, error.message, headers);
   }
   response.locals.fault = error;
   sendFault(response, 500, "not-accepted", "Not everything in this message could be kept safe. Send it again.");
 }
 
 /** A SOAP 1.1 fault. `code` is for our log. */
-function sendFault(response: Reply, status: number, code: string, words: string): void {
+function sendFault(
+  response: Reply,
+  status: number,
+  code: string,
+  words: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response.locals.code = code;
-  response.statusCode = status;
   const blame = status >= 500 ? "Server" : "Client";
   sendXml(
     response,
+    status,
     `<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body><soapenv:Fault><faultcode>soapenv:${blame}</faultcode><faultstring>${escapeXml(words)}</faultstring></soapenv:Fault></soapenv:Body></soapenv:Envelope>`,
+    headers,
   );
 }
 
-function sendXml(response: Reply, xml: string): void {
-  response.setHeader("content-type", "text/xml; charset=utf-8");
-  response.setHeader("cache-control", "no-store");
-  response.end(xml);
+function sendXml(response: Reply, status: number, xml: string, headers: Readonly<Record<string, string>> = {}): void {
+  send(response, { status, type: "text/xml; charset=utf-8", body: xml, headers });
 }
 
 const escapeXml = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

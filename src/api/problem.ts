@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Reply } from "./exchange.ts";
+import { sendJson } from "./send.ts";
 
 /** Every problem that the REST API answers with. A code never changes its meaning; `help` is read on the docs page. */
 export const PROBLEMS = {
@@ -132,11 +133,5 @@ export function sendProblem(response: Reply, problem: Problem): void {
     ...(problem.errors === undefined ? {} : { errors: problem.errors.map(({ path, message }) => ({ path, message })) }),
   };
   response.locals.code = problem.code;
-  for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
-  const bytes = Buffer.from(JSON.stringify(body));
-  response.statusCode = status;
-  response.setHeader("content-type", "application/problem+json");
-  response.setHeader("content-length", bytes.length);
-  response.setHeader("cache-control", "no-store");
-  response.end(bytes);
+  sendJson(response, body, { status, type: "application/problem+json", headers: problem.headers });
 }

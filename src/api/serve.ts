@@ -1,13 +1,6 @@
 import type { Router } from "express";
-import helmet from "helmet";
 import type { Handler } from "./exchange.ts";
 import { Problem } from "./problem.ts";
-
-/** Nothing here is a page (the docs page sets its own policy), so a browser that is shown an answer may do nothing with it. */
-export const securityHeaders = helmet({
-  contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  xFrameOptions: { action: "deny" },
-});
 
 /** Serves `path` by one method; every other answers 405. */
 export function serve(router: Router, method: "get" | "post", path: string, handler: Handler): void {
