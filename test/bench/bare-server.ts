@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Queue } from "bullmq";
 import express from "express";
 import { Redis } from "ioredis";
@@ -8,7 +7,7 @@ import { eligibility } from "../../src/processors/eligibility.ts";
 
 /**
  * What one would write without Handoff: Express 5, a zod check, `queue.add`. No key, no natural key, nothing sealed,
- * nothing logged. Listens on a free port and prints it.
+ * nothing logged. Listens on PORT.
  */
 const redis = new Redis(process.env["REDIS_URL"] ?? "", { maxRetriesPerRequest: null });
 await once(redis, "ready");
@@ -24,6 +23,4 @@ app.post("/api/services/internet/eligibility-request", async (request, response)
   const job = await queue.add("bare", parsed.data);
   response.status(202).json({ id: job.id });
 });
-const server = createServer(app).listen(0, "127.0.0.1");
-await once(server, "listening");
-process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })}\n`);
+createServer(app).listen(Number(process.env["PORT"]), "127.0.0.1");
