@@ -1,9 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ADDRESS } from "../processors/line.ts";
 import { inSystem, until } from "./system.ts";
-
-// Processes take seconds to start on a busy machine, and a worker that died is noticed once its lock has run out.
-vi.setConfig({ testTimeout: 120_000 });
 
 describe("a process that is told to stop while a vendor does not answer", () => {
   const LIMIT_MS = 2000;

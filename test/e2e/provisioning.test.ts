@@ -1,10 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openBrowser, signIn } from "../dashboard/site.ts";
 import { ADDRESS } from "../processors/line.ts";
 import { inSystem, type System, until } from "./system.ts";
-
-// Processes take seconds to start on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** Waits until the order's Opportunity is Active. */
 async function active(system: System, opportunity: string) {

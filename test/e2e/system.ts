@@ -3,6 +3,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { type JobType, Queue } from "bullmq";
 import { Redis } from "ioredis";
+import { vi } from "vitest";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -14,6 +15,14 @@ import { startRedis } from "../redis.ts";
 
 export const API_KEY = "the-portals-key-in-tests";
 export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
+
+/**
+ * Processes take seconds to start on a busy machine, and a worker that died is noticed once its lock has run out. A story
+ * ends before vitest gives it up, so that its processes are ended whatever happens.
+ */
+const STORY_LIMIT_MS = 100_000;
+vi.setConfig({ testTimeout: STORY_LIMIT_MS + 20_000 });
+
 const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
 
 /** What each role needs beside Redis. */
@@ -140,9 +149,14 @@ export async function until<T>(look: () => T | undefined | Promise<T | undefined
  */
 export async function inSystem(tell: (system: System) => Promise<void>): Promise<void> {
   const system = await openSystem();
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the story did not end in time")), STORY_LIMIT_MS);
+  });
   try {
-    await tell(system);
+    await Promise.race([tell(system), limit]);
   } finally {
+    clearTimeout(timer);
     await system.close();
   }
 }
