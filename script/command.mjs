@@ -6,7 +6,12 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** A fault that a person can mend: its message is all they need, so it is shown without a stack. */
-export class SetupError extends Error {}
+export class SetupError extends Error {
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 /** One line of progress. On stderr, so that what a program prints on stdout can be piped. */
 export function say(line) {
@@ -58,14 +63,14 @@ export function stepAside(program, args, env = process.env) {
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
-/** Ends this process with what `main` resolves to; a fault that a person can mend is one message and exit 1. */
+/** Ends this process with what `main` resolves to; a fault that a person can mend is one message. */
 export async function asProgram(main) {
   try {
     process.exitCode = await main();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     say(`\n${error.message}`);
-    process.exitCode = 1;
+    process.exitCode = error.exitCode;
   }
 }
 

@@ -54,6 +54,8 @@ function whatMayBeShown(environment, secrets) {
 
 async function portFor(wanted, host) {
   if (!wanted) return portNear(3000, host);
+  if (!/^\d{1,5}$/.test(wanted) || Number(wanted) > 65_535)
+    throw new SetupError(`PORT is ${wanted}: it must be a port, 0 to 65535.`, BAD_SETTINGS);
   if ((await canListen(Number(wanted), host)) !== null) return Number(wanted);
   throw new SetupError(`PORT is ${wanted}, which another program uses, or which ${host} cannot listen on.`);
 }
@@ -100,6 +102,8 @@ async function startSandbox(node, environment, address, secrets, start) {
     SANDBOX_SMTP_PORT: String((await canListen(2525, "127.0.0.1")) ?? 0),
     SANDBOX_OUTBOUND_URL: `${address}/salesforce/outbound-messages/${token}`,
     SANDBOX_EXIT_WITH_PARENT: "1",
+    // The sandbox forgets at each start, and the data of the last one remembers its orders as done.
+    SANDBOX_NEW_IDS: "1",
   };
   const onLine = (line) => {
     if (line.startsWith('{"sandbox":')) listening = JSON.parse(line).sandbox;
@@ -116,6 +120,9 @@ function seedOf({ organizationId, seed, credentials, salesforce }) {
   return { organizationId, pricebookId: seed.pricebookId, credentials, account };
 }
 
+/** The exit code of bad settings, here as in the program itself. */
+const BAD_SETTINGS = 78;
+
 /** Resolves once `obstacle()` is null. Rejects where the child ends first or takes longer than `withinMs`. */
 async function comesUp(child, withinMs, obstacle) {
   const patience = Date.now() + withinMs;
@@ -129,7 +136,8 @@ async function comesUp(child, withinMs, obstacle) {
 }
 
 function didNotStart({ name, lastLines }, what) {
-  return new SetupError([`${name} ${what}.`, ...lastLines.map((line) => `  ${readable(line)}`)].join("\n"));
+  const words = [`${name} ${what}.`, ...lastLines.map((line) => `  ${readable(line)}`)].join("\n");
+  return new SetupError(words, what.includes(`exit code ${BAD_SETTINGS}`) ? BAD_SETTINGS : 1);
 }
 
 /** Null where the program is ready, else its own words. */

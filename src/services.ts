@@ -45,8 +45,9 @@ export function vendorCall({
   cut: AbortSignal;
 }): VendorCall {
   return async (operation, perform) => {
-    const closedForMs = await breaker.enter();
-    if (closedForMs !== null) {
+    const deadline = AbortSignal.timeout(deadlineMs);
+    const openForMs = await breaker.enter();
+    if (openForMs !== null) {
       metrics.vendorCall(vendor, operation, "not-made", 0);
       throw new UnavailableError({
         code: `${vendor}-away`,
@@ -54,11 +55,19 @@ export function vendorCall({
         detail: "Its last calls all failed. The job waits, and goes on by itself once it answers again.",
         vendor,
         scope: "vendor",
-        retryAfterMs: closedForMs,
+        retryAfterMs: openForMs,
+      });
+    }
+    if (deadline.aborted) {
+      throw new UnavailableError({
+        code: "redis-slow",
+        title: "Redis took too long to answer.",
+        detail: "The call was not made, and is tried again by itself.",
+        vendor: null,
+        scope: "call",
       });
     }
     const startedAt = performance.now();
-    const deadline = AbortSignal.timeout(deadlineMs);
     try {
       const result = await perform(AbortSignal.any([deadline, cut]));
       metrics.vendorCall(vendor, operation, "done", performance.now() - startedAt);

@@ -46,6 +46,7 @@ export function accessLog(log: Logger, metrics: HttpMetrics): Handler {
 function levelOf(status: number, route: string): "debug" | "info" | "warn" | "error" {
   if (status === 503) return "warn"; // Redis is away: known, said, and over by itself
   if (status >= 500) return "error";
+  if (status >= 400 && route.startsWith("/salesforce/")) return "warn"; // refused, it is dropped by Salesforce after 24 hours
   if (PROBES.has(route) && status < 400) return "debug";
   return "info";
 }

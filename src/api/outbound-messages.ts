@@ -4,7 +4,7 @@ import type { AnyJobKind } from "../queues/job-kind.ts";
 import { secretMatcher } from "./authentication.ts";
 import { BodyError, type BodyFault, type BodyRules, readText } from "./body.ts";
 import type { Handler, Reply } from "./exchange.ts";
-import { EnvelopeError, type OrderNotification, readEnvelope, type Refusal } from "./outbound-envelope.ts";
+import { EnvelopeError, readEnvelope, type Refusal } from "./outbound-envelope.ts";
 import { send } from "./send.ts";
 
 /** 100 Orders with every field selected stay well below it. */
@@ -81,24 +81,9 @@ export function takeOutboundMessage({
       const notifications = readEnvelope(xml, organizationId);
       const approved = notifications.filter(({ status }) => status === APPROVED);
       response.locals.facts = { notifications: notifications.length, approved: approved.length };
-      const orders = approved.map((notification) => ({ notification, payload: payloadOf(provisioning, notification) }));
-      const acceptances = await Promise.all(
-        orders.map(({ notification: { id }, payload }) =>
-          intake.accept(provisioning, payload, {
-            door: `outbound message ${id}`,
-            idempotency: { client: "salesforce", key: id },
-            unlessDone: true,
-          }),
-        ),
-      );
-      if (acceptances.some(({ how }) => how === "key-reused")) {
-        return sendFault(
-          response,
-          400,
-          "notification-reused",
-          "A Notification has the Id of an earlier one, for another Order.",
-        );
-      }
+      const announced = approved.map(({ id, orderId }) => ({ id, payload: payloadOf(provisioning, orderId) })); // all are looked at before any is taken
+      const jobs = await Promise.all(announced.map(({ id, payload }) => announce(intake, provisioning, id, payload)));
+      response.locals.facts = { ...response.locals.facts, jobs: [...new Set(jobs)].join(" ") };
       sendXml(response, 200, ACKNOWLEDGEMENT);
     } catch (error) {
       refuse(response, error);
@@ -111,7 +96,23 @@ export const refuseMethod: Handler = (_request, response) => {
   sendFault(response, 405, "method-not-allowed", "Outbound messages come by POST.", { allow: "POST" });
 };
 
-function payloadOf(provisioning: AnyJobKind, { orderId }: OrderNotification): unknown {
+/** Takes one announcement in; gives the id of the job that answers it. */
+async function announce(
+  intake: Intake,
+  provisioning: AnyJobKind,
+  notification: string,
+  payload: unknown,
+): Promise<string> {
+  const request = { door: `outbound message ${notification}`, unlessDone: true };
+  const idempotency = { client: "salesforce", key: notification };
+  let taken = await intake.accept(provisioning, payload, { ...request, idempotency });
+  // An id that stood for another Order before tells nothing; the Order itself must not be lost for that.
+  if (taken.how === "key-reused") taken = await intake.accept(provisioning, payload, request);
+  if (taken.how === "key-reused") throw new Error("a request without a key cannot reuse one");
+  return taken.job.id;
+}
+
+function payloadOf(provisioning: AnyJobKind, orderId: string): unknown {
   const parsed = provisioning.payload.safeParse({ orderId });
   if (!parsed.success)
     throw new EnvelopeError("malformed", "An Order's Id must be a Salesforce id that begins with 801.");

@@ -51,12 +51,12 @@ export const eligibility = defineJobKind({
     const account = await step("read the account", "repeat", () => salesforce.eligibility(accountId));
     if (account === null) return rejected(unknownAccount);
     if (account.eligibility !== null) return { outcome: "already-known", result: { eligibility: account.eligibility } };
-    const underWay = requestIn(account);
+    const underWay = checkIn(account);
     if (underWay !== undefined) return { outcome: "done", result: underWay };
 
     const where =
       `${address.postalCode} ${address.prefecture}${address.city}${address.street} ${address.building ?? ""}`.trim();
-    const request = await step("open the case", { find: () => findRequest(salesforce, accountId) }, () =>
+    const check = await step("open the case", { find: () => findCheck(salesforce, accountId) }, () =>
       salesforce.requestEligibilityCheck({
         accountId,
         accountName: account.accountName,
@@ -66,7 +66,7 @@ export const eligibility = defineJobKind({
         requestedAt: job.acceptedAt,
       }),
     );
-    return { outcome: "done", result: request };
+    return { outcome: "done", result: check };
   },
 });
 
@@ -76,13 +76,15 @@ const unknownAccount = {
   detail: "The accountId may be of another org, or the account was deleted or merged. Nothing was written.",
 };
 
-async function findRequest(salesforce: Salesforce, accountId: AccountId) {
+/** What came of an earlier request; Customer Service may have answered it and closed its Case meanwhile. */
+async function findCheck(salesforce: Salesforce, accountId: AccountId): Promise<Record<string, string> | undefined> {
   const account = await salesforce.eligibility(accountId);
-  return account === null ? undefined : requestIn(account);
+  if (account === null) return undefined;
+  return account.eligibility === null ? checkIn(account) : { eligibility: account.eligibility };
 }
 
 /** A check that is under way: its Case is open and the account says Pending, which one write does or does not. */
-function requestIn({ status, openCase }: EligibilityFacts): Record<string, string> | undefined {
+function checkIn({ status, openCase }: EligibilityFacts): Record<string, string> | undefined {
   if (status !== "Pending" || openCase === null) return undefined;
   const { caseId, opportunityId } = openCase;
   return { ...(opportunityId !== null && { opportunityId }), caseId };

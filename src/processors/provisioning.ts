@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { RejectedError } from "../domain/errors.ts";
 import { type OpportunityId, orderId } from "../domain/salesforce-id.ts";
-import type { OrderForProvisioning, Salesforce } from "../integrations/salesforce/client.ts";
+import type { OrderedItem, OrderForProvisioning, Salesforce } from "../integrations/salesforce/client.ts";
 import type { OrderLine, Whmcs } from "../integrations/whmcs/client.ts";
 import { defineJobKind, rejected } from "../queues/job-kind.ts";
 
@@ -38,7 +38,7 @@ export const provisioning = defineJobKind({
     const lines = orderLines(order, addonIds);
     const { whmcsOrderId, serviceId } = await step(
       "add the order",
-      { find: () => findOrder(whmcs, clientId, opportunityId, lines) },
+      { find: () => settleOrder(whmcs, clientId, opportunityId, lines) },
       async () => {
         const added = await whmcs.addOrder({ clientId, opportunityId, lines });
         return { whmcsOrderId: added.orderId, serviceId: added.serviceIds[0] ?? null };
@@ -53,16 +53,10 @@ export const provisioning = defineJobKind({
         return true;
       },
     );
-    await step(
-      "link and activate",
-      {
-        find: async () => (await salesforce.opportunityLink(opportunityId))?.whmcsServiceId === serviceId || undefined,
-      },
-      async () => {
-        await salesforce.activate({ opportunityId, whmcsServiceId: serviceId });
-        return true;
-      },
-    );
+    await step("link and activate", { find: () => findLink(salesforce, opportunityId, serviceId) }, async () => {
+      await salesforce.activate({ opportunityId, whmcsServiceId: serviceId });
+      return true;
+    });
     return { outcome: "done", result: { orderId, opportunityId, whmcsOrderId, whmcsServiceId: serviceId } };
   },
 });
@@ -85,21 +79,21 @@ function notApproved(status: string) {
 function provisionable(order: OrderForProvisioning): { opportunityId: OpportunityId; clientId: number } {
   const { opportunity, whmcsClientId } = order;
   if (opportunity === null) {
-    throw missing(
+    throw needsPerson(
       "no-opportunity",
       "The order has no opportunity.",
       "Link the order to its opportunity in Salesforce, then retry.",
     );
   }
   if (opportunity.stage !== "Post Processing") {
-    throw missing(
+    throw needsPerson(
       "opportunity-not-in-post-processing",
       `The order's opportunity is in stage ${opportunity.stage}, not Post Processing.`,
       "Look in Salesforce whether this order should still be provisioned. If so, set its opportunity to Post Processing, then retry.",
     );
   }
   if (whmcsClientId === null) {
-    throw missing(
+    throw needsPerson(
       "no-whmcs-client",
       "The account has no WHMCS client.",
       "Fill in WH_Account__c on the order's account in Salesforce with its WHMCS client id, then retry.",
@@ -108,8 +102,8 @@ function provisionable(order: OrderForProvisioning): { opportunityId: Opportunit
   return { opportunityId: opportunity.opportunityId, clientId: whmcsClientId };
 }
 
-const isService = (item: OrderForProvisioning["items"][number]) => item.itemClass === "Service";
-const isAddon = (item: OrderForProvisioning["items"][number]) => item.itemClass === "Add-on";
+const isService = (item: OrderedItem) => item.itemClass === "Service";
+const isAddon = (item: OrderedItem) => item.itemClass === "Add-on";
 
 /** Of the items that Salesforce calls add-ons, the ids that WHMCS does not sell as products of their own. */
 async function addonsAmong(whmcs: Whmcs, { items }: OrderForProvisioning): Promise<number[]> {
@@ -125,14 +119,21 @@ function orderLines(
 ): readonly [OrderLine, ...OrderLine[]] {
   const unlinked = items.find(({ whmcsProductId }) => whmcsProductId === null);
   if (unlinked !== undefined) {
-    throw missing(
+    throw needsPerson(
       "no-whmcs-product",
       `The product "${unlinked.name}" has no WHMCS product.`,
       "Fill in WH_Product_ID__c on that product in Salesforce, then retry.",
     );
   }
-  const asAddon = (item: OrderForProvisioning["items"][number]) =>
-    isAddon(item) && addonIds.includes(item.whmcsProductId ?? 0);
+  const asAddon = (item: OrderedItem) => isAddon(item) && addonIds.includes(item.whmcsProductId ?? 0);
+  const several = items.find((item) => asAddon(item) && item.quantity !== 1);
+  if (several !== undefined) {
+    throw needsPerson(
+      "addon-quantity",
+      `The order has "${several.name}" ${String(several.quantity)} times, and WHMCS takes an add-on once.`,
+      "Set its quantity to 1 on the order in Salesforce, or make it a product of its own in WHMCS, then retry.",
+    );
+  }
   const [first, ...others] = items
     .filter((item) => !asAddon(item))
     .toSorted((one, other) => Number(isService(other)) - Number(isService(one)))
@@ -146,7 +147,7 @@ function orderLines(
       },
     }));
   if (first === undefined || !isService(first.item)) {
-    throw missing(
+    throw needsPerson(
       "no-service-item",
       "The order has no item of class Service.",
       "Set Item_Class__c on its products, or add the service's product to the order in Salesforce, then retry.",
@@ -159,7 +160,7 @@ function orderLines(
 }
 
 function withoutService(whmcsOrderId: number): RejectedError {
-  return missing(
+  return needsPerson(
     "no-whmcs-service",
     `WHMCS order ${whmcsOrderId} has no service.`,
     "Its product may not be one that makes services. Cancel the order in WHMCS and mend the product there, then post the order to /api/provisioning.",
@@ -173,7 +174,7 @@ const OVER = new Set(["Cancelled", "Terminated", "Fraud"]);
  * The order that an earlier AddOrder made, by the Opportunity's id in its custom field. Should there be two in spite of
  * all, the extra one is cancelled before either is accepted.
  */
-async function findOrder(
+async function settleOrder(
   whmcs: Whmcs,
   clientId: number,
   opportunityId: OpportunityId,
@@ -184,7 +185,7 @@ async function findOrder(
   if (kept === undefined) {
     const [over] = orders;
     if (over === undefined) return undefined;
-    throw missing(
+    throw needsPerson(
       "whmcs-order-cancelled",
       `WHMCS order ${over.orderId} for this opportunity was cancelled.`,
       "If the customer shall have the service all the same, empty the OpportunityId field of that order's services in WHMCS, then retry: a new order is made.",
@@ -192,7 +193,7 @@ async function findOrder(
   }
   for (const { orderId, services } of extra) {
     if (services.some(({ status }) => status !== "Pending")) {
-      throw missing(
+      throw needsPerson(
         "two-whmcs-orders",
         `WHMCS has two orders for this opportunity: ${kept.orderId} and ${orderId}.`,
         "Cancel the one that is too much in WHMCS, then retry.",
@@ -204,6 +205,22 @@ async function findOrder(
   return { whmcsOrderId: kept.orderId, serviceId: first?.serviceId ?? null };
 }
 
-function missing(code: string, title: string, detail: string): RejectedError {
+/** Whether the opportunity has its link; a link to another service is a person's to judge. */
+async function findLink(
+  salesforce: Salesforce,
+  opportunityId: OpportunityId,
+  serviceId: number,
+): Promise<true | undefined> {
+  const linked = (await salesforce.opportunityLink(opportunityId))?.whmcsServiceId ?? null;
+  if (linked === null) return undefined;
+  if (linked === serviceId) return true;
+  throw needsPerson(
+    "linked-to-another-service",
+    `The opportunity is linked to WHMCS service ${String(linked)}, and this order made ${String(serviceId)}.`,
+    "Decide which of the two the customer shall have, cancel the other in WHMCS, and correct WHMCS_Service_ID__c and the stage in Salesforce.",
+  );
+}
+
+function needsPerson(code: string, title: string, detail: string): RejectedError {
   return new RejectedError({ code, title, detail, vendor: null });
 }

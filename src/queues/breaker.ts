@@ -1,5 +1,6 @@
 import { isClassified, UnavailableError, UnknownOutcomeError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
+import { LONGEST_ASKED_MS } from "./retry.ts";
 import { script } from "./script.ts";
 
 /** So many failures in a row, by whichever worker, mean that the vendor is away and not that a call was unlucky. */
@@ -27,8 +28,8 @@ const enter = script(`
 local now = now_ms()
 local breaker = redis.call('HMGET', KEYS[1], 'open', 'probe')
 if not breaker[1] then return -1 end
-local closed_until = math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0))
-if closed_until > now then return closed_until - now end
+local open_until = math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0))
+if open_until > now then return open_until - now end
 redis.call('HSET', KEYS[1], 'probe', now + tonumber(ARGV[1]))
 return -1
 `);
@@ -69,7 +70,7 @@ export function breakerFor(
     async report(error) {
       try {
         if (away(error)) {
-          const asked = error instanceof UnavailableError ? (error.retryAfterMs ?? 0) : 0;
+          const asked = error instanceof UnavailableError ? Math.min(error.retryAfterMs ?? 0, LONGEST_ASKED_MS) : 0;
           await failed(
             redis,
             [key],

@@ -109,7 +109,7 @@ export function openIntake({
           placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unlessDone: request.unlessDone ?? false,
-          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf(payload) },
+          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf([kind.name, payload]) },
         });
         if (taken.how === "key-reused") return taken;
         if (taken.how === "error") throw new Error(taken.detail);
@@ -175,7 +175,7 @@ async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {
     return await ask();
   } catch (error) {
     throw new NotAcceptedError(
-      "Redis, where work is kept safe, does not take it at the moment. Come again in a few seconds; nothing was taken.",
+      "Redis, where work is kept safe, does not answer at the moment. Send the same request again in a few seconds: nothing is promised until it is answered, and it is done once however often it comes.",
       RETRY_AFTER_SECONDS,
       error,
     );

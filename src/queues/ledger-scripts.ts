@@ -25,8 +25,8 @@ end
 /**
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
- * - of the job: `kind`, `accepted` (ms), `door`, `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
- *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor that is away), `next` (ms),
+ * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door`, `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
+ *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
@@ -35,7 +35,8 @@ end
  * What a step gave is not sent by itself: it goes along with the next call as a note (three arguments: step, effect (0 or 1),
  * sealed result), which is written before anything else.
  *
- * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended).
+ * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended),
+ * `ended` (ms, when it ended well).
  */
 
 /**
@@ -65,6 +66,9 @@ local function unwanted(place)
 end
 
 local function take(natural, ledger, place, once, candidate, kind, door, unless_done, body)
+  -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
+  local accepted = redis.call('HGET', ledger, 'accepted')
+  if accepted then return { 'new', candidate, accepted } end
   if body ~= '' then
     local seen = redis.call('HMGET', once, 'body', 'job')
     if seen[1] then
@@ -75,10 +79,10 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless_
   end
 
   local how, id = 'new', candidate
-  local key = redis.call('HMGET', natural, 'now', 'last', 'outcome')
+  local key = redis.call('HMGET', natural, 'now', 'last', 'outcome', 'ended')
   if key[1] then
     how, id = 'under-way', key[1]
-  elseif unless_done == '1' and key[3] == 'done' then
+  elseif unless_done == '1' and key[3] == 'done' and now - tonumber(key[4] or 0) < tonumber(ARGV[2]) then
     how, id = 'under-way', key[2]
   end
 
@@ -93,7 +97,7 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless_
       redis.call('HDEL', natural, 'outcome')
       redis.call('PERSIST', natural)
     end
-    redis.call('HSET', ledger, 'kind', kind, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
+    redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
   else
     unwanted(place)
   end
@@ -112,7 +116,7 @@ return answers
 /**
  * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, how long a
  * turn lasts (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
- * accepted (ms), suspect (0 or 1), spent, outage (ms), and two for each step that is remembered: its name, and its
+ * accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or an empty text, and two for each step that is remembered: its name, and its
  * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
 export const begin = script(`
@@ -155,8 +159,9 @@ if suspect and job.suspect ~= '1' then
 end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed') end
 if job.failed then
-  redis.call('HDEL', KEYS[1], 'spent', 'outage')
-  job.spent, job.outage = nil, nil
+  redis.call('PERSIST', KEYS[1])
+  redis.call('HDEL', KEYS[1], 'spent', 'outage', 'away')
+  job.spent, job.outage, job.away = nil, nil, nil
 end
 
 -- Until an effect has begun, an attempt starts afresh: what was read then may no longer be true.
@@ -165,7 +170,7 @@ if not effect and #names > 0 then
   names = {}
 end
 local outage = job.outage and now - job.outage or 0
-local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage }
+local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '' }
 for i, name in ipairs(names) do
   reply[#reply + 1] = string.sub(name, 6)
   reply[#reply + 1] = results[i]
@@ -186,19 +191,25 @@ local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
 local step = stored and cjson.decode(stored)
 if step and step.state == 'done' then return { 'done', step.result } end
-if step and step.state == 'active' and step.lease > now and step.by ~= ARGV[2] then
+local ours = step and step.state == 'active' and step.by == ARGV[2]
+if step and step.state == 'active' and step.lease > now and not ours then
   return { 'in flight', step.lease - now }
 end
-
-if KEYS[2] and redis.call('GET', KEYS[2]) == ARGV[6] then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
-local reply = { 'fresh' }
-if step then
-  reply = { 'cut off', math.max(0, step.lands - now), step.looks }
-elseif ARGV[3] == '1' then
-  reply = { 'cut off', 0, 0 }
+if KEYS[2] then
+  local holder = redis.call('GET', KEYS[2])
+  if holder and holder ~= ARGV[6] then return { 'in flight', ARGV[4] } end
+  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[4])
 end
-step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = now + tonumber(ARGV[5]) }
+
+-- This call sent twice, because its answer was lost on the way, gets the same answer twice.
+local look = ARGV[3] == '1'
+if ours then look = step.look elseif step then look = true end
+local lands = look and now or now + tonumber(ARGV[5])
+step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = lands }
+local reply = { 'fresh' }
+if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks } end
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
+step.look = look
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
 return reply
 `);
@@ -208,14 +219,15 @@ export const note = script(`${RECORD}
 return record(1) and 1 or 0
 `);
 
-/** Renews a claim just before a request is sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, land (ms). */
+/** Says that a request is about to be sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, lease (ms), land (ms). */
 export const resend = script(`
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
 if not stored then return 0 end
 local step = cjson.decode(stored)
 if step.by ~= ARGV[2] then return 0 end
-step.lands, step.looks = now_ms() + tonumber(ARGV[3]), 0
+local now = now_ms()
+step.lease, step.lands, step.looks = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
 return 1
 `);
@@ -250,38 +262,42 @@ return 0
 
 /**
  * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
- * where the job merely waits), delay (ms; -1: left to a person), free (0 or 1), how long keys are kept (ms), how long a
- * turn is kept for a step in doubt (ms), notes.
+ * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
+ * how long the ledger of a failed job is kept (ms), how long a turn is kept for a step in doubt (ms), notes.
  */
 export const pause = script(`${RECORD}
 record(7)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
-local in_doubt = false
-for i, value in ipairs(redis.call('HGETALL', KEYS[1])) do
-  if i % 2 == 0 and string.find(value, '"state":"in-doubt"', 1, true) then in_doubt = true end
+-- In doubt, or another worker is inside: this attempt leaves no active step of its own behind.
+local open = false
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 5) == 'step ' and cjson.decode(all[i + 1]).state ~= 'done' then open = true end
 end
 if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
-  if ARGV[4] == '1' then
+  if ARGV[4] ~= '' then
     redis.call('HSETNX', KEYS[1], 'outage', now)
+    redis.call('HSET', KEYS[1], 'away', ARGV[4])
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
     redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-    redis.call('HDEL', KEYS[1], 'outage')
+    redis.call('HDEL', KEYS[1], 'outage', 'away')
   end
 end
 if delay >= 0 then
   redis.call('HSET', KEYS[1], 'next', now + delay)
 else
   redis.call('HSET', KEYS[1], 'failed', now)
-  if not in_doubt and redis.call('HGET', KEYS[2], 'now') == id then
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  -- The key itself is kept for good: it is the sign for the next job to look before it writes.
+  if not open and redis.call('HGET', KEYS[2], 'now') == id then
     redis.call('HDEL', KEYS[2], 'now')
     redis.call('HSET', KEYS[2], 'outcome', 'failed')
-    redis.call('PEXPIRE', KEYS[2], ARGV[5])
   end
 end
 if KEYS[3] and redis.call('GET', KEYS[3]) == id then
-  if in_doubt then redis.call('PEXPIRE', KEYS[3], ARGV[6]) else redis.call('DEL', KEYS[3]) end
+  if open then redis.call('PEXPIRE', KEYS[3], ARGV[6]) else redis.call('DEL', KEYS[3]) end
 end
 return 0
 `);
@@ -299,7 +315,7 @@ redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HDEL', KEYS[2], 'now')
-  redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3])
+  redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now_ms())
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
 if KEYS[3] and redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end

@@ -1,12 +1,16 @@
 import { hash } from "node:crypto";
+import { RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
 import * as scripts from "./ledger-scripts.ts";
 import type { Sealing } from "./sealing.ts";
 
-/** How long natural keys and the ledgers of ended jobs are remembered. */
+/** How long the natural keys and the ledgers of jobs that ended well are remembered. */
 export const MEMORY_MS = 30 * 86_400_000;
+
+/** Failed jobs wait for a person this long, with the personal data sealed in them (`design.md`, Decisions). */
+export const FAILED_KEPT_MS = 90 * 86_400_000;
 
 /** Idempotency keys, at least as long as the contract's section 3 promises. */
 const IDEMPOTENCY_MS = 7 * 86_400_000;
@@ -19,7 +23,7 @@ const SUSPECT_AFTER_RESTART_MS = 24 * 3_600_000;
 
 /** How long things take at most out there; both follow from the deadline of a vendor call. */
 export interface Timing {
-  /** A claim on a step holds this long: longer than any call inside it, so that one that has run out means a worker that died. */
+  /** A claim on a step holds this long: twice a call's deadline, so that one that has run out means a worker that died or hangs. */
   readonly leaseMs: number;
   /** A request without an answer may still land this long after it was given up: the vendor's own limit on a request. */
   readonly settleMs: number;
@@ -65,10 +69,21 @@ export interface Note {
   readonly result: unknown;
 }
 
+/** How an attempt ended that did not end its job. */
+export type Pause =
+  /** It merely waits for another job or worker. */
+  | { readonly delayMs: number }
+  /** It failed and is tried again: this attempt counts. */
+  | { readonly delayMs: number; readonly failure: Failure }
+  /** It waits for a vendor that is away: this attempt does not count. */
+  | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
+  /** It is left to a person. */
+  | { readonly failure: Failure };
+
 export type Claim =
   /** Another worker gave another result for what is noted. */
   | { readonly state: "conflict" }
-  | { readonly state: "done"; readonly result: unknown }
+  | { readonly state: "done"; readonly sealed: string }
   | { readonly state: "in flight"; readonly forMs: number }
   | { readonly state: "fresh" }
   | { readonly state: "cut off"; readonly mayLandForMs: number; readonly looks: number };
@@ -83,11 +98,13 @@ export type Beginning =
       readonly suspect: boolean;
       readonly spent: number;
       readonly outageMs: number;
+      /** The vendor that it waits for; null where it waits for none. */
+      readonly waitsFor: Vendor | null;
       readonly remembered: Remembered;
     };
 
-/** The steps of earlier attempts that count, and what those gave that are done. */
-export type Remembered = ReadonlyMap<string, { readonly done: boolean; readonly result: unknown }>;
+/** The steps of earlier attempts that count: what each gave, sealed; null while it is not done. */
+export type Remembered = ReadonlyMap<string, string | null>;
 
 /** What each job's steps have done, in Redis: one atomic call for each change (the scripts say how it is kept). */
 export type Ledger = ReturnType<typeof openLedger>;
@@ -107,8 +124,6 @@ export function openLedger({
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
-  const open = (job: JobKeys, step: string, sealed: string) =>
-    (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
     notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
 
@@ -121,6 +136,12 @@ export function openLedger({
 
   return {
     timing,
+
+    /** The names of a job whose payload cannot be read, as far as its ledger knows them. */
+    async keysOfUnreadable(kind: string, id: string): Promise<JobKeys> {
+      const natural = (await this.read(id))["natural"];
+      return { id, kind, natural: natural ?? `${prefix}:key:${kind}:unreadable ${id}`, turn: null };
+    },
 
     keys(kind: string, id: string, naturalKey: string, account: string | undefined): JobKeys {
       return {
@@ -146,14 +167,11 @@ export function openLedger({
       const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs]));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "wait") return { state };
-      const [accepted, suspect, spent, outageMs, ...steps] = rest;
-      const remembered = new Map<string, { done: boolean; result: unknown }>();
+      const [accepted, suspect, spent, outageMs, away, ...steps] = rest;
+      const remembered = new Map<string, string | null>();
       for (let at = 0; at < steps.length; at += 2) {
         const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
-        remembered.set(
-          name,
-          sealed === "" ? { done: false, result: undefined } : { done: true, result: open(job, name, sealed) },
-        );
+        remembered.set(name, sealed === "" ? null : sealed);
       }
       return {
         state: "go",
@@ -161,6 +179,7 @@ export function openLedger({
         suspect: suspect === "1",
         spent: Number(spent),
         outageMs: Number(outageMs),
+        waitsFor: away === "" ? null : (away as Vendor), // `pause` wrote it
         remembered,
       };
     },
@@ -178,7 +197,7 @@ export function openLedger({
           [step, by, suspect ? 1 : 0, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id, ...notesOf(job, notes)],
         ),
       );
-      if (state === "done") return { state, result: open(job, step, first) };
+      if (state === "done") return { state, sealed: first };
       if (state === "in flight") return { state, forMs: Number(first) };
       if (state === "fresh" || state === "conflict") return { state };
       return { state: "cut off", mayLandForMs: Number(first), looks: Number(second) };
@@ -186,7 +205,28 @@ export function openLedger({
 
     /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
     async resend(job: JobKeys, step: string, by: string): Promise<boolean> {
-      return (await scripts.resend(redis, [ledgerKey(job.id)], [step, by, timing.leaseMs + timing.settleMs])) === 1;
+      return (
+        (await scripts.resend(
+          redis,
+          [ledgerKey(job.id)],
+          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs],
+        )) === 1
+      );
+    },
+
+    /** What a step gave, by its seal. Throws `RejectedError` where no key opens it (any more). */
+    open(job: JobKeys, step: string, sealed: string): unknown {
+      try {
+        return (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
+      } catch (cause) {
+        throw new RejectedError({
+          code: "unreadable-result",
+          title: `What the step "${step}" gave cannot be read.`,
+          detail: "A key was taken out of DATA_KEY too early: put it back, then retry.",
+          vendor: null,
+          cause,
+        });
+      }
     },
 
     /** Writes notes down at once; whether no other worker was there before with other results. */
@@ -208,22 +248,14 @@ export function openLedger({
       await scripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
     },
 
-    /** Ends an attempt, but not the job. `failure`: null where it merely waits. `delayMs`: null leaves it to a person. */
-    async pause(
-      job: JobKeys,
-      {
-        failure,
-        delayMs,
-        free,
-        notes,
-      }: { failure: Failure | null; delayMs: number | null; free: boolean; notes: readonly Note[] },
-    ): Promise<void> {
+    /** Ends an attempt, but not the job. */
+    async pause(job: JobKeys, pause: Pause, notes: readonly Note[]): Promise<void> {
       await scripts.pause(redis, allKeys(job), [
         job.id,
-        failure === null ? "" : JSON.stringify(failure),
-        delayMs ?? -1,
-        free ? 1 : 0,
-        MEMORY_MS,
+        "failure" in pause ? JSON.stringify(pause.failure) : "",
+        "delayMs" in pause ? pause.delayMs : -1,
+        "waitsFor" in pause ? pause.waitsFor : "",
+        FAILED_KEPT_MS,
         timing.settleMs,
         ...notesOf(job, notes),
       ]);

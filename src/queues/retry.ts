@@ -6,6 +6,9 @@ const LONGEST_DELAY_MS = 15 * 60_000;
 /** How long a job waits for a vendor that is away before a person is asked: an outage of a night and its repair fit in. */
 const LONGEST_OUTAGE_MS = 24 * 3_600_000;
 
+/** A vendor's own wish is followed up to this: one odd `Retry-After` must not shut a vendor out for a month. */
+export const LONGEST_ASKED_MS = 3_600_000;
+
 export interface RetryFacts {
   /** Attempts spent so far, this one included; an operator's retry starts anew. */
   readonly spent: number;
@@ -19,10 +22,8 @@ export interface RetryFacts {
   readonly random: number;
 }
 
-/** `free`: this attempt is not counted. */
-export type AfterFailure =
-  | { readonly next: "retry"; readonly delayMs: number; readonly free: boolean }
-  | { readonly next: "fail" };
+/** `retry` counts as an attempt; `wait` does not: the vendor is away. */
+export type AfterFailure = { readonly next: "retry" | "wait"; readonly delayMs: number } | { readonly next: "fail" };
 
 /**
  * The one retry rule. Trying again does not help where they said no or nobody can tell. A vendor that is away is waited
@@ -30,12 +31,24 @@ export type AfterFailure =
  */
 export function afterFailure(error: ClassifiedError, facts: RetryFacts): AfterFailure {
   if (error instanceof RejectedError || error instanceof InDoubtError) return { next: "fail" };
-  if (facts.breakerOpenMs !== null) {
+  const asked = error instanceof UnavailableError ? Math.min(error.retryAfterMs ?? 0, LONGEST_ASKED_MS) : 0;
+  // A write that was sent counts even then: an order that alone upsets its vendor must reach a person.
+  if (facts.breakerOpenMs !== null && error instanceof UnavailableError) {
     if (facts.outageMs > LONGEST_OUTAGE_MS) return { next: "fail" };
-    return { next: "retry", delayMs: Math.ceil(facts.breakerOpenMs + facts.random * facts.baseMs), free: true };
+    return { next: "wait", delayMs: waitForVendorMs(Math.max(facts.breakerOpenMs, asked), facts) };
   }
   if (facts.spent >= facts.allowed) return { next: "fail" };
   const jittered = facts.random * Math.min(LONGEST_DELAY_MS, facts.baseMs * 2 ** (facts.spent - 1));
-  const asked = error instanceof UnavailableError ? (error.retryAfterMs ?? 0) : 0;
-  return { next: "retry", delayMs: Math.ceil(Math.max(jittered, asked)), free: false };
+  return { next: "retry", delayMs: Math.ceil(Math.max(jittered, asked)) };
+}
+
+/**
+ * When a job looks again whether a vendor is back. Spread over as long again as the breaker stays open: the first to
+ * come probes, the others hear of it, and the backlog does not fall upon a vendor that has just come back.
+ */
+export function waitForVendorMs(
+  breakerOpenMs: number,
+  { baseMs, random }: Pick<RetryFacts, "baseMs" | "random">,
+): number {
+  return Math.ceil(Math.max(breakerOpenMs, baseMs) + random * Math.max(breakerOpenMs, baseMs));
 }

@@ -64,8 +64,8 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   const step = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`two steps of this job are called "${name}"`);
     names.add(name);
-    const known = remembered.get(name);
-    if (known?.done === true) return known.result as T; // what this same step gave before, as JSON kept it
+    const known = remembered.get(name) ?? null;
+    if (known !== null) return ledger.open(job, name, known) as T; // what this same step gave before, as JSON kept it
     if (stopping.aborted) throw new ComeBackLater("this worker is stopping", 0);
 
     if (ifInDoubt === "repeat") {
@@ -74,13 +74,17 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       return result;
     }
     const sent = notes.length;
+    const claimedAt = performance.now();
     const claim = await ledger.claim(job, name, by, { suspect, notes });
     notes.splice(0, sent);
+    // Redis was away, or this process stood still: another worker may have looked meanwhile, and found nothing yet.
+    if (performance.now() - claimedAt > ledger.timing.leaseMs / 2)
+      throw new ComeBackLater("the claim came too late", ASK_AGAIN_MS);
     switch (claim.state) {
       case "conflict":
         throw new ComeBackLater("another worker went through the same steps", ASK_AGAIN_MS);
       case "done":
-        return claim.result as T; // as above
+        return ledger.open(job, name, claim.sealed) as T; // as above
       case "in flight":
         throw new ComeBackLater(`another worker is inside "${name}"`, Math.min(claim.forMs, ASK_AGAIN_MS) + 1);
       case "cut off": {

@@ -12,8 +12,8 @@ import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
 import type { JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
-import type { JobKeys, Ledger, Note } from "./ledger.ts";
-import { afterFailure } from "./retry.ts";
+import type { Ledger, Note, Pause } from "./ledger.ts";
+import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 
@@ -109,51 +109,66 @@ async function attempt<Payload, Services>(
   queued: Job<unknown, Outcome>,
   token: string,
 ): Promise<Outcome> {
+  const { ledger, stopping } = setting;
   const id = queued.id ?? "";
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
-  const { ledger } = setting;
   const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
 
-  const comeBack = async (job: JobKeys, delayMs: number, why: string, notes: readonly Note[] = []): Promise<never> => {
-    await ledger.pause(job, { failure: null, delayMs, free: true, notes });
-    return await delayed(delayMs, why);
-  };
-  const delayed = async (delayMs: number, why: string): Promise<never> => {
-    log.debug({ delayMs, why }, "the job waits");
+  const payload = readPayload(kind, setting.sealing, queued.data, id);
+  const readable = !(payload instanceof RejectedError);
+  const keys = readable
+    ? ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload))
+    : await ledger.keysOfUnreadable(kind.name, id);
+
+  /** Puts the job off; BullMQ counts no attempt. */
+  const putOff = async (
+    pause: Pause & { readonly delayMs: number },
+    why: string,
+    notes: readonly Note[],
+  ): Promise<never> => {
+    await ledger.pause(keys, pause, notes);
+    log.debug({ delayMs: pause.delayMs, why }, "the job waits");
     report("waiting");
-    await queued.moveToDelayed(Date.now() + delayMs, token);
+    await queued.moveToDelayed(Date.now() + pause.delayMs, token);
     throw new DelayedError();
   };
 
-  const payload = readPayload(kind, setting.sealing, queued.data, id);
-  const job =
-    payload instanceof RejectedError
-      ? ledger.keys(kind.name, id, `unreadable ${id}`, undefined)
-      : ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-  const beginning = await ledger.begin(job);
+  const beginning = await ledger.begin(keys);
   if (beginning.state === "ended") return beginning.outcome;
-  if (beginning.state === "wait")
-    return await comeBack(job, TURN_LOOK_MS * (1 + Math.random()), "another job has its account or key");
+  if (beginning.state === "wait") {
+    return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
+  }
+  const { acceptedAt, suspect, remembered, waitsFor } = beginning;
+  const openForMs = waitsFor === null ? 0 : ((await setting.breakers[waitsFor]?.openForMs()) ?? 0);
+  if (openForMs > 0) {
+    // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
+    return await putOff(
+      { delayMs: waitForVendorMs(openForMs, { baseMs: setting.baseMs, random: Math.random() }) },
+      "its vendor is away",
+      [],
+    );
+  }
 
-  const { acceptedAt, suspect, remembered } = beginning;
-  const steps = stepRunner({ job, ledger, by: token, suspect, remembered, stopping: setting.stopping });
+  attempts += 1;
+  const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
   try {
-    if (payload instanceof RejectedError) throw payload;
+    if (!readable) throw payload;
     const outcome = await kind.run(payload, steps.step, setting.services, { id, acceptedAt });
-    const lost = [...remembered.keys()].filter((name) => !steps.names.has(name));
-    if (lost.length > 0) throw forgottenSteps(lost);
-    if (!(await ledger.end(job, outcome, steps.notes)))
+    const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
+    if (unvisited.length > 0) throw unknownSteps(unvisited);
+    if (!(await ledger.end(keys, outcome, steps.notes)))
       throw new ComeBackLater("another worker went through the same steps", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
     report(outcome.reason === undefined ? "completed" : "rejected");
     return outcome;
   } catch (thrown) {
-    if (thrown instanceof ComeBackLater) return await comeBack(job, thrown.delayMs, thrown.message, steps.notes);
+    if (thrown instanceof ComeBackLater) return await putOff({ delayMs: thrown.delayMs }, thrown.message, steps.notes);
     const error = classify(thrown);
-    if (setting.stopping.aborted && helpsToRetry(error))
-      return await comeBack(job, 0, "this worker is stopping", steps.notes);
+    if (stopping.aborted && helpsToRetry(error))
+      return await putOff({ delayMs: 0 }, "this worker is stopping", steps.notes);
 
+    const failure = failureOf(error);
     const after = afterFailure(error, {
       spent: beginning.spent + 1,
       allowed: setting.attempts,
@@ -162,22 +177,29 @@ async function attempt<Payload, Services>(
       outageMs: beginning.outageMs,
       random: Math.random(),
     });
-    const delayMs = after.next === "retry" ? after.delayMs : null;
-    await ledger.pause(job, {
-      failure: failureOf(error),
-      delayMs,
-      free: after.next === "retry" && after.free,
-      notes: steps.notes,
-    });
-    if (after.next === "retry" && after.free) return await delayed(after.delayMs, error.code);
-    log[delayMs === null ? "error" : "warn"](
-      { err: error, delayMs },
-      delayMs === null ? "failed: a person must look" : "the attempt failed and is tried again",
-    );
-    report(delayMs === null ? "failed" : "retrying");
-    throw new AttemptFailed(error, delayMs);
+    switch (after.next) {
+      case "wait":
+        return await putOff(
+          { delayMs: after.delayMs, failure, ...(error.vendor !== null && { waitsFor: error.vendor }) },
+          error.code,
+          steps.notes,
+        );
+      case "retry":
+        await ledger.pause(keys, { delayMs: after.delayMs, failure }, steps.notes);
+        log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
+        report("retrying");
+        throw new AttemptFailed(error, after.delayMs);
+      case "fail":
+        await ledger.pause(keys, { failure }, steps.notes);
+        log.error({ err: error }, "failed: a person must look");
+        report("failed");
+        throw new AttemptFailed(error, null);
+    }
   }
 }
+
+/** Numbers this process's attempts: BullMQ uses a token for one job after another. */
+let attempts = 0;
 
 /** The payload, opened and checked; a `RejectedError` where no code can read it. */
 function readPayload<Payload>(
@@ -200,7 +222,7 @@ function readPayload<Payload>(
   }
 }
 
-function forgottenSteps(names: readonly string[]): RejectedError {
+function unknownSteps(names: readonly string[]): RejectedError {
   return new RejectedError({
     code: "unknown-step",
     title: `This job has done a step that this version of Handoff does not know: "${names.join('", "')}".`,

@@ -26,6 +26,7 @@ const sandbox = await startSandbox({
   port: port("SANDBOX_PORT", 4000),
   smtpPort: port("SANDBOX_SMTP_PORT", 2525),
   ...(outboundUrl === "" ? {} : { outboundUrl }),
+  newIds: environment["SANDBOX_NEW_IDS"] === "1",
 }).catch((error: unknown) => {
   process.stderr.write(`The sandbox cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

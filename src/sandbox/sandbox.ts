@@ -18,6 +18,8 @@ export interface SandboxOptions {
   readonly smtpPort?: number;
   /** Where approved orders are announced. */
   readonly outboundUrl?: string;
+  /** Gives Orders and outbound messages other ids at each start, for a system that remembers those of the last one. */
+  readonly newIds?: boolean;
   /** Waits between the tries of an outbound message, in milliseconds. */
   readonly redeliveryMs?: readonly number[];
 }
@@ -52,11 +54,19 @@ export async function startSandbox({
   smtpPort = 0,
   outboundUrl,
   redeliveryMs,
+  newIds = false,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const stage = { faults: faultList(), calls: callLog(), timers: timers() };
   const mail = await startMailServer(stage, host, smtpPort);
   let url = "";
-  const world = worldOf({ stage, mail, instanceUrl: () => url, outboundUrl: outboundUrl ?? null, redeliveryMs });
+  const world = worldOf({
+    stage,
+    mail,
+    instanceUrl: () => url,
+    outboundUrl: outboundUrl ?? null,
+    redeliveryMs,
+    newIds,
+  });
   const server = createServer(application(world));
   try {
     await new Promise<void>((resolve, reject) => {

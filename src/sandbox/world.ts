@@ -28,17 +28,20 @@ export interface WorldOptions {
   readonly instanceUrl: () => string;
   readonly outboundUrl: string | null;
   readonly redeliveryMs: readonly number[] | undefined;
+  /** Gives Orders and outbound messages other ids at each start, for a system that remembers those of the last one. */
+  readonly newIds: boolean;
 }
 
 const HOUR_MS = 60 * 60 * 1000;
 
-export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs }: WorldOptions): World {
+export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, newIds }: WorldOptions): World {
   const fresh = () => {
+    const before = newIds ? Math.floor(Date.now() / 1000) % 900_000_000 : 0;
     let now = () => Date.now() - 3 * HOUR_MS; // the seed is three hours old
-    const org = records(tables(), () => now());
+    const org = records(tables(before), () => now());
     const seed = seedSalesforce(org, now());
     now = Date.now;
-    const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS);
+    const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS, before);
     outbound.setUrl(outboundUrl);
     announceApprovals(org, outbound);
     return {

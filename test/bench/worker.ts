@@ -31,7 +31,7 @@ const twoSteps: AnyJobKind = defineJobKind({
 /** Time a job of two steps takes the worker, beside BullMQ's with a processor that does nothing; and memory in Redis a job. */
 export async function benchWorker(): Promise<Row[]> {
   const server = await startRedis();
-  const redis = new Redis(server.url, { maxRetriesPerRequest: null, enableAutoPipelining: process.env["AP"] === "1" });
+  const redis = new Redis(server.url, { maxRetriesPerRequest: null });
   await once(redis, "ready");
   try {
     const times: { ours: number; bare: number }[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InDoubtError, RejectedError, UnavailableError, UnknownOutcomeError } from "../../src/domain/errors.ts";
-import { afterFailure, type RetryFacts } from "../../src/queues/retry.ts";
+import { afterFailure, type RetryFacts, waitForVendorMs } from "../../src/queues/retry.ts";
 
 const fault = { code: "x", title: "Something.", detail: "Do something.", vendor: "whmcs" as const };
 const away = (retryAfterMs: number | null = null) => new UnavailableError({ ...fault, scope: "vendor", retryAfterMs });
@@ -32,8 +32,9 @@ describe("the retry rule", () => {
     expect(afterFailure(away(), facts({ spent: 4, random: 0.5 }))).toMatchObject({ delayMs: 4000 });
   });
 
-  it("comes no sooner than the vendor asks", () => {
-    expect(afterFailure(away(30_000), facts({ random: 0 }))).toEqual({ next: "retry", delayMs: 30_000, free: false });
+  it("comes no sooner than the vendor asks, up to an hour", () => {
+    expect(afterFailure(away(30_000), facts({ random: 0 }))).toEqual({ next: "retry", delayMs: 30_000 });
+    expect(afterFailure(away(30 * 86_400_000), facts({ random: 0 }))).toEqual({ next: "retry", delayMs: 3_600_000 });
   });
 
   it("asks a person once the attempts are spent", () => {
@@ -43,13 +44,22 @@ describe("the retry rule", () => {
   });
 
   it("waits for a vendor that is away without spending attempts, for a day", () => {
-    expect(afterFailure(away(), facts({ spent: 99, breakerOpenMs: 5000, random: 0 }))).toEqual({
-      next: "retry",
-      delayMs: 5000,
-      free: true,
-    });
+    const waits = afterFailure(away(), facts({ spent: 99, breakerOpenMs: 5000, random: 0 }));
+    expect(waits).toEqual({ next: "wait", delayMs: 5000 });
     expect(afterFailure(away(), facts({ breakerOpenMs: 5000, outageMs: 24 * 3_600_000 + 1 }))).toEqual({
       next: "fail",
     });
+  });
+
+  it("spreads those who wait over as long again, so that one probes and the others hear of it", () => {
+    expect(waitForVendorMs(300_000, { baseMs: 1000, random: 0 })).toBe(300_000);
+    expect(waitForVendorMs(300_000, { baseMs: 1000, random: 1 })).toBe(600_000);
+    expect(waitForVendorMs(0, { baseMs: 1000, random: 0 })).toBe(1000);
+  });
+
+  it("counts a write that was sent, also to a vendor that is away", () => {
+    const lost = new UnknownOutcomeError({ ...fault, mayStillLand: false });
+    expect(afterFailure(lost, facts({ spent: 3, breakerOpenMs: 5000 })).next).toBe("retry");
+    expect(afterFailure(lost, facts({ spent: 12, breakerOpenMs: 5000 }))).toEqual({ next: "fail" });
   });
 });

@@ -51,5 +51,5 @@ export function asking(setup: {
 }
 
 function misshapen({ asked }: { asked: Failure["asked"] }, cause: unknown) {
-  return salesforceError({ asked, trouble: { kind: "unreadable", status: 200 }, cause });
+  return salesforceError({ asked, trouble: { kind: "misshapen" }, cause });
 }

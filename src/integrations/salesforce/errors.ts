@@ -21,6 +21,8 @@ export type Trouble =
   | { readonly kind: "rolled-back"; readonly status: number; readonly errors: readonly ApiError[] }
   /** An answer that is not Salesforce's: HTML, broken JSON, a redirect, another shape or size than ever agreed. */
   | { readonly kind: "unreadable"; readonly status: number }
+  /** JSON, but not of the form that was expected: about this record, not about Salesforce. */
+  | { readonly kind: "misshapen" }
   /** `not-reached` proves that nothing was sent; after the others the request may still be worked on. */
   | { readonly kind: "network"; readonly failure: "not-reached" | "deadline" | "dropped" };
 
@@ -55,6 +57,15 @@ export function salesforceError(failure: Failure): ClassifiedError {
         detail:
           "Something between here and Salesforce may be answering in its place, or Salesforce is in maintenance. Check SALESFORCE_LOGIN_URL and status.salesforce.com if this goes on.",
         mayStillLand: isGatewayGivingUp(trouble.status),
+      });
+    case "misshapen":
+      return lostAnswer(failure, {
+        code: "salesforce-unreadable",
+        title: "Salesforce's answer has a form that Handoff does not know.",
+        detail:
+          "A field may be of another type in this org, or SALESFORCE_API_VERSION another one: let a developer look.",
+        mayStillLand: false,
+        scope: "call",
       });
     case "refused":
       return asked === "sign-in" && trouble.status < 500
@@ -94,12 +105,12 @@ function networkError(failure: Failure, how: "not-reached" | "deadline" | "dropp
 /** A read or a sign-in whose answer is lost changed nothing; a write may have. */
 function lostAnswer(
   { asked, cause }: Failure,
-  fault: { code: string; title: string; detail: string; mayStillLand: boolean },
+  fault: { code: string; title: string; detail: string; mayStillLand: boolean; scope?: "call" | "vendor" },
 ): ClassifiedError {
-  const { mayStillLand, ...reason } = fault;
+  const { mayStillLand, scope = "vendor", ...reason } = fault;
   return asked === "write"
-    ? new UnknownOutcomeError({ vendor: "salesforce", scope: "vendor", ...reason, mayStillLand, cause })
-    : new UnavailableError({ vendor: "salesforce", scope: "vendor", ...reason, cause });
+    ? new UnknownOutcomeError({ vendor: "salesforce", scope, ...reason, mayStillLand, cause })
+    : new UnavailableError({ vendor: "salesforce", scope, ...reason, cause });
 }
 
 /** A configuration fault, but every job meets it: they wait for whoever mends it, instead of failing by hundreds. */

@@ -108,13 +108,13 @@ export function refusedForGood(errors: readonly ApiError[], object: string | und
   return new RejectedError({
     vendor: "salesforce",
     code: advice.code,
-    title: `${advice.title}: ${whereabouts(errors, object)}.`,
+    title: `${advice.title}${whereabouts(errors, object)}.`,
     detail: advice.detail,
     cause,
   });
 }
 
-/** `Case.Type (INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST)`: only names that are Salesforce's own, never its prose. */
+/** `: Case.Type (INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST)`: only names that are Salesforce's own, never its prose. */
 function whereabouts(errors: readonly ApiError[], object: string | undefined): string {
   const places = new Set<string>();
   for (const error of errors) {
@@ -125,9 +125,8 @@ function whereabouts(errors: readonly ApiError[], object: string | undefined): s
     for (const field of fields) places.add(owner === undefined ? field : `${owner}.${field}`);
   }
   if (places.size === 0 && object !== undefined) places.add(object);
-  const named = [...places].join(", ");
-  const codesOnly = codes(errors).trimStart();
-  return [named, codesOnly].filter((part) => part !== "").join(" ") || "no reason given";
+  const named = places.size === 0 ? "" : `: ${[...places].join(", ")}`;
+  return `${named}${codes(errors)}`;
 }
 
 /** ` (CODE, CODE)`, or nothing: an error code is upper case (the API) or lower case (sign-in), without spaces. */

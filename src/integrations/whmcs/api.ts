@@ -75,7 +75,7 @@ export function performing({ settings, call }: { settings: ApiSettings; call: Ve
       if (result === "error") throw fail({ kind: "refused", status, message: said.message ?? "" });
       if (result !== "success" || status >= 300) throw fail({ kind: "unreadable", status });
       const wanted = answer.safeParse(body);
-      if (!wanted.success) throw fail({ kind: "unreadable", status }, wanted.error);
+      if (!wanted.success) throw fail({ kind: "misshapen" }, wanted.error);
       return wanted.data;
     });
 }

@@ -75,6 +75,7 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
     } catch (error) {
       if (!(error instanceof RejectedError) || error.code !== NOT_PENDING) throw error;
       const status = await orderStatus(orderId);
+      if (status === "Pending") throw contradicted(orderId);
       if (status !== wanted) throw notPending(orderId, status);
     }
   }
@@ -217,7 +218,19 @@ function notPending(orderId: number, status: string | null): RejectedError {
       status === null
         ? `WHMCS has no order ${orderId}.`
         : `WHMCS order ${orderId} is ${isWord ? status : "in another status"}, not Pending.`,
-    detail: "Someone may have changed it in WHMCS. Look at the order there, then decide whether to retry.",
+    detail:
+      "Someone may have changed it in WHMCS. Look at the order there; if the customer shall have it all the same, set it back to Pending, then retry.",
+  });
+}
+
+/** WHMCS refused it as not pending and then called it pending: one of the two answers was old. */
+function contradicted(orderId: number): UnavailableError {
+  return new UnavailableError({
+    vendor: "whmcs",
+    scope: "call",
+    code: "whmcs-contradicts-itself",
+    title: `WHMCS says both that order ${orderId} is Pending and that it is not.`,
+    detail: "It is asked again by itself.",
   });
 }
 

@@ -12,6 +12,8 @@ export type Trouble =
   | { readonly kind: "refused"; readonly status: number; readonly message: string }
   /** An answer that is not WHMCS's: HTML, broken JSON, a redirect, an unexpected shape or size. */
   | { readonly kind: "unreadable"; readonly status: number }
+  /** A success, but not of the form that was expected: about this record, not about WHMCS. */
+  | { readonly kind: "misshapen" }
   /** `not-reached` proves that nothing was sent; after the others PHP may still be running. */
   | { readonly kind: "network"; readonly failure: "not-reached" | "deadline" | "dropped" };
 
@@ -41,6 +43,14 @@ export function whmcsError(failure: Failure): ClassifiedError {
           "Look at WHMCS's own error log, at maintenance mode, and at WHMCS_URL, which must be the installation's root.",
         mayStillLand: trouble.status === 502 || trouble.status === 504,
       });
+    case "misshapen":
+      return lostAnswer(failure, {
+        code: "whmcs-unreadable",
+        title: `WHMCS's answer to ${failure.action} has a form that Handoff does not know.`,
+        detail: "This version of WHMCS, or a hook in it, may answer otherwise: let a developer look.",
+        mayStillLand: false,
+        scope: "call",
+      });
     case "network":
       if (trouble.failure === "not-reached") {
         return unavailable(
@@ -62,11 +72,14 @@ export function whmcsError(failure: Failure): ClassifiedError {
   }
 }
 
-function lostAnswer({ writes, cause }: Failure, fault: Reason & { readonly mayStillLand: boolean }): ClassifiedError {
-  const { mayStillLand, ...reason } = fault;
+function lostAnswer(
+  { writes, cause }: Failure,
+  fault: Reason & { readonly mayStillLand: boolean; readonly scope?: "call" | "vendor" },
+): ClassifiedError {
+  const { mayStillLand, scope = "vendor", ...reason } = fault;
   return writes
-    ? new UnknownOutcomeError({ vendor: "whmcs", scope: "vendor", ...reason, mayStillLand, cause })
-    : new UnavailableError({ vendor: "whmcs", scope: "vendor", ...reason, cause });
+    ? new UnknownOutcomeError({ vendor: "whmcs", scope, ...reason, mayStillLand, cause })
+    : new UnavailableError({ vendor: "whmcs", scope, ...reason, cause });
 }
 
 function unavailable(code: string, title: string, detail: string, cause?: unknown): UnavailableError {

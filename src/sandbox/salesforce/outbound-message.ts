@@ -84,11 +84,12 @@ export function outboundMessages(
   timers: Timers,
   instanceUrl: () => string,
   redeliveryMs: readonly number[],
+  sentBefore: number,
 ): OutboundMessages {
   let configured: string | null = null;
   let deliveries: { -readonly [K in keyof Delivery]: Delivery[K] }[] = [];
   let stopped = new AbortController();
-  let lastNotification = 0;
+  let lastNotification = sentBefore;
 
   const attempt = async (delivery: (typeof deliveries)[number]): Promise<void> => {
     const type = objectNamed("Order");

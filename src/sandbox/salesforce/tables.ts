@@ -44,7 +44,8 @@ const isIndexed = (field: Field) =>
 /** Texts are found without regard to case, as everywhere in Salesforce. */
 const indexKey = (value: FieldValue) => (typeof value === "string" ? value.toLowerCase() : value);
 
-export function tables(): Tables {
+/** `before`: how many Orders there were before those that are kept here. */
+export function tables(before = 0): Tables {
   const byType = new Map<ObjectType, Table>(
     objectTypes.map((type) => [
       type,
@@ -95,7 +96,7 @@ export function tables(): Tables {
       return index === undefined ? undefined : (index.get(indexKey(value)) ?? NOTHING);
     },
     wasDeleted: (id) => deleted.has(id),
-    newId: (type) => nthId(type.keyPrefix, ++table(type).count),
+    newId: (type) => nthId(type.keyPrefix, ++table(type).count + (type.name === "Order" ? before : 0)),
     nextNumber: (type, field) => {
       const { numbers } = table(type);
       const next = (numbers.get(field.name) ?? 0) + 1;
