@@ -73,6 +73,17 @@ describe("a request", () => {
     expect(parcels).toEqual(["Naoko"]);
   });
 
+  it("that comes with two hundred others gets its own answer, whatever becomes of theirs", async () => {
+    const people = Array.from({ length: 200 }, (_, at) => `person ${at}`);
+    await engine.redis.set(engine.ledger.keys("parcel", "any", "person 7", "Sato").natural, "not what belongs there");
+    const answers = await Promise.allSettled(people.map((to) => engine.accept(parcel, { to })));
+    expect(people.filter((_, at) => answers[at]?.status === "rejected")).toEqual(["person 7"]);
+    const ids = answers.flatMap((answer) => (answer.status === "fulfilled" ? [jobOf(answer.value).id] : []));
+    expect(new Set(ids).size).toBe(199);
+    const payloads = await Promise.all(ids.map(async (id) => (await engine.queues.get("parcel")?.getJob(id))?.data));
+    expect(payloads).toEqual(people.filter((to) => to !== "person 7").map((to) => ({ to })));
+  });
+
   it("for what has ended is a new job, which looks before it writes", async () => {
     engine.work();
     const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
