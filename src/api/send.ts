@@ -15,7 +15,7 @@ export interface Sent {
 /** Nothing here is a page (the docs page brings its own policy), so a browser that is shown an answer may do nothing with it. */
 const NO_PAGE = "default-src 'none';frame-ancestors 'none'";
 
-/** What helmet would say of our answers. Setting its dozen headers one by one cost a twentieth of a request. */
+/** What helmet would say of our answers. Setting its dozen headers one by one cost some 6 of a request's 220 µs. */
 const GUARDS: readonly string[] = Object.entries({
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
