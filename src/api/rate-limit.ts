@@ -7,7 +7,7 @@ const WINDOW_MS = 60_000;
 /**
  * At most `mostPerMinute` requests a minute of each client, counted in this process's memory: a shared count would cost
  * a Redis call per request, and the limit guards this process, not the company. Past it, 429 with `Retry-After`. Written
- * out here because express-rate-limit, cost 12 of a request's 220 µs.
+ * out here because express-rate-limit cost 12 of a request's 220 µs.
  */
 export function rateLimitPerClient(mostPerMinute: number): Handler {
   const counts = new Map<string, number>(); // as many as API_KEYS has names
