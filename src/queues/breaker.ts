@@ -34,6 +34,13 @@ redis.call('HSET', KEYS[1], 'probe', now + tonumber(ARGV[1]))
 return -1
 `);
 
+/** KEYS: breaker. Returns -1 where it is closed, or for how long it stays open (ms). */
+const openFor = script(`
+local breaker = redis.call('HMGET', KEYS[1], 'open', 'probe')
+if not breaker[1] then return -1 end
+return math.max(0, math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0)) - now_ms())
+`);
+
 /** KEYS: breaker. ARGV: first and longest opening (ms), failures to open, what the vendor asked for (ms; 0: nothing). */
 const failed = script(`
 local now = now_ms()
@@ -84,10 +91,8 @@ export function breakerFor(
       }
     },
     async openForMs() {
-      const [open, probe] = await redis.hmget(key, "open", "probe");
-      if (open === null || open === undefined) return null;
-      const until = Math.max(Number(open), Number(probe ?? 0));
-      return Math.max(0, until - Date.now());
+      const left = Number(await openFor(redis, [key], []));
+      return left < 0 ? null : left;
     },
   };
 }

@@ -263,6 +263,28 @@ describe("Opportunity, Case and Account", () => {
   });
 });
 
+describe("a check whose answer was lost", () => {
+  it("and that Customer Service has answered meanwhile is not asked a second time", async () => {
+    await line.close();
+    line = await openLine({ redisUrl: redis.url, attempts: 3, environment: { VENDOR_TIMEOUT_MS: "5000" } });
+    line.engine.work();
+    await line.fault({ vendor: "salesforce", operation: "query", mode: "slow", delayMs: 700, times: 2 });
+    await line.fault({ vendor: "salesforce", operation: "composite", mode: "drop-after" });
+    const carried = request("unasked");
+    const looked = async () => (await line.calls()).filter(({ operation }) => operation === "query").length === 2;
+    while (!(await looked())) await new Promise((resolve) => setImmediate(resolve));
+    const [opened] = await made("Case");
+    await line.edit("Case", String(opened?.["Id"]), { Status: "Closed" });
+    await line.edit("Account", account("unasked"), {
+      Internet_Eligibility__c: "Home 1G",
+      Internet_Eligibility_Status__c: "Checked",
+    });
+    expect(await carried).toMatchObject({ state: "completed", result: { eligibility: "Home 1G" } });
+    expect(await made("Case")).toHaveLength(1);
+    expect(await recordOf("Account", account("unasked"))).toMatchObject({ Internet_Eligibility_Status__c: "Checked" });
+  });
+});
+
 const DAY_MS = 24 * 3_600_000;
 
 /** The date in Japan, `YYYY-MM-DD`. */
