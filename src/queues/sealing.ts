@@ -88,34 +88,27 @@ function mapPersonal(
 ): unknown {
   if (value === undefined || value === null) return value;
   if (personalFields.has(schema)) return change(value, path);
-  if (
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable ||
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodReadonly
-  ) {
-    return mapPersonal(schema.unwrap(), value, path, change);
+  const { def } = (schema as z.core.$ZodTypes)._zod; // every schema is of one of zod's own types
+  if (def.type === "optional" || def.type === "nullable" || def.type === "default" || def.type === "readonly") {
+    return mapPersonal(def.innerType, value, path, change);
   }
-  if (schema instanceof z.ZodArray && Array.isArray(value)) {
-    return value.map((item, at) => mapPersonal(schema.element, item, `${path}/${at}`, change));
+  if (def.type === "array" && Array.isArray(value)) {
+    return value.map((item, at) => mapPersonal(def.element, item, `${path}/${String(at)}`, change));
   }
-  if (schema instanceof z.ZodObject && typeof value === "object" && value !== null) {
-    const fields: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, part]) => {
-        const field = fields[name];
-        return [name, field === undefined ? part : mapPersonal(field, part, `${path}/${name}`, change)];
-      }),
-    );
+  if (def.type === "object") {
+    const mapped: Record<string, unknown> = {};
+    for (const [name, part] of Object.entries(value)) {
+      const field = def.shape[name];
+      mapped[name] = field === undefined ? part : mapPersonal(field, part, `${path}/${name}`, change);
+    }
+    return mapped;
   }
-  if (schema instanceof z.ZodUnion) {
-    const chosen = schema.options.find((option) => z.safeParse(option, value).success);
+  if (def.type === "union") {
+    const chosen = def.options.find((option) => z.safeParse(option, value).success);
     return chosen === undefined ? value : mapPersonal(chosen, value, path, change);
   }
-  if (typeof value === "object" || schema instanceof z.ZodPipe || schema instanceof z.ZodLazy) {
-    throw new Error(
-      `cannot tell which parts of a payload are personal at "${path}": teach mapPersonal this form of schema`,
-    );
-  }
-  return value;
+  if (typeof value !== "object" && def.type !== "pipe" && def.type !== "lazy") return value;
+  throw new Error(
+    `cannot tell which parts of a payload are personal at "${path}": teach mapPersonal this form of schema`,
+  );
 }

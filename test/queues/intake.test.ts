@@ -80,7 +80,9 @@ describe("a request", () => {
     expect(people.filter((_, at) => answers[at]?.status === "rejected")).toEqual(["person 7"]);
     const ids = answers.flatMap((answer) => (answer.status === "fulfilled" ? [jobOf(answer.value).id] : []));
     expect(new Set(ids).size).toBe(199);
-    const payloads = await Promise.all(ids.map(async (id) => (await engine.queues.get("parcel")?.getJob(id))?.data));
+    const payloads = await Promise.all(
+      ids.map(async (id): Promise<unknown> => (await engine.queues.get("parcel")?.getJob(id))?.data),
+    );
     expect(payloads).toEqual(people.filter((to) => to !== "person 7").map((to) => ({ to })));
   });
 
