@@ -89,7 +89,7 @@ describe("npm start", { timeout: 120_000 }, () => {
 
   it("says which settings are wrong, and starts nothing", async () => {
     const { child, said } = launch({ RETRY_ATTEMPTS: "many" });
-    expect(await once(child, "close")).toEqual([1, null]);
+    expect(await once(child, "close")).toEqual([78, null]);
     expect(said()).toContain("RETRY_ATTEMPTS  must be a whole number");
   });
 });
