@@ -49,10 +49,11 @@ const RETRY_AFTER_SECONDS = 2;
 /** Redis serves nobody else meanwhile: a hundred take it about a millisecond. */
 const MOST_TOGETHER = 100;
 
-/** What goes into a queue: `data` is the payload, sealed. */
+/** What goes into a queue. */
 interface Entry {
   readonly job: JobKeys;
-  readonly data: unknown;
+  readonly kind: AnyJobKind;
+  readonly payload: unknown;
 }
 
 /** `queues`: by kind's name; undefined until Redis answered for the first time. */
@@ -68,12 +69,13 @@ export function openIntake({
   queues: () => ReadonlyMap<string, Queue> | undefined;
 }): Intake {
   const put = async (entries: readonly Entry[]): Promise<void> => {
-    const byKind = Map.groupBy(entries, ({ job }) => job.kind);
-    await Promise.all(
-      [...byKind].map(([kind, jobs]) =>
-        queueOf(kind).addBulk(jobs.map(({ job, data }) => ({ name: kind, data, opts: { jobId: job.id } }))),
-      ),
-    );
+    const byKind = Map.groupBy(entries, ({ kind }) => kind);
+    const sealed = ({ job, kind, payload }: Entry) => ({
+      name: kind.name,
+      data: sealPersonal(sealing, kind.payload, payload, job.id),
+      opts: { jobId: job.id },
+    });
+    await Promise.all([...byKind].map(([kind, jobs]) => queueOf(kind.name).addBulk(jobs.map(sealed))));
   };
 
   const take = together(MOST_TOGETHER, async (entries: readonly (Candidate & Entry)[]) => {
@@ -101,11 +103,12 @@ export function openIntake({
     async accept(kind, payload, request) {
       const id = randomUUID();
       return await orNotAccepted(async () => {
-        const entryOf = (job: JobKeys): Entry => ({ job, data: sealPersonal(sealing, kind.payload, payload, job.id) });
         const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
         const { idempotency } = request;
         const taken = await take({
-          ...entryOf(job),
+          job,
+          kind,
+          payload,
           placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unlessDone: request.unlessDone ?? false,
@@ -118,7 +121,7 @@ export function openIntake({
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
-        await put([entryOf({ ...job, id: taken.id })]);
+        await put([{ job: { ...job, id: taken.id }, kind, payload }]);
         return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date()) };
       });
     },
