@@ -4,7 +4,7 @@ import { DOCS_STYLE } from "./docs-style.ts";
 import type { Handler } from "./exchange.ts";
 import type { OpenApiDocument } from "./openapi.ts";
 import { problemAnchor, PROBLEMS, type ProblemCode } from "./problem.ts";
-import { type Html, html, joined } from "./html.ts";
+import { type Html, html, joined } from "../domain/html.ts";
 import { send } from "./send.ts";
 
 type Operation = NonNullable<NonNullable<OpenApiDocument["paths"]>[string]["post"]>;

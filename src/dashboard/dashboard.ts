@@ -11,7 +11,8 @@ import type { Logger } from "pino";
 import { BOARD_PATH, BOARD_POLICY, createBoard, type ShownKind, SIGNED_OUT } from "./board.ts";
 import { cookiesFor, readCookie } from "./cookies.ts";
 import { isForeignChange } from "./cross-site.ts";
-import { html, PAGE_POLICY, sendMessage, sendPage } from "./page.ts";
+import { html } from "../domain/html.ts";
+import { PAGE_POLICY, sendMessage, sendPage } from "./page.ts";
 import { type DashboardSettings, readSession, readUsers, type User } from "./session.ts";
 import { signInRoutes } from "./sign-in.ts";
 

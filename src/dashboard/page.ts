@@ -1,42 +1,17 @@
 import { createHash } from "node:crypto";
 import type { Response } from "express";
+import { type Html, html } from "../domain/html.ts";
 import type { User } from "./session.ts";
 import { STYLE } from "./style.ts";
 
 /** The layout of every page of our own, made on the server, without scripts. */
 
-/** Text that is HTML already: what `html` gives. */
-export interface Html {
-  readonly html: string;
-}
-
-/** HTML from a template; every inserted text is escaped, and inserted HTML stays as it is. */
-export function html(parts: TemplateStringsArray, ...inserted: readonly (string | Html)[]): Html {
-  const written = parts.map((part, at) => {
-    const value = inserted[at] ?? "";
-    return part + (typeof value === "string" ? escape(value) : value.html);
-  });
-  return { html: written.join("") };
-}
-
-export const NOTHING: Html = { html: "" };
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
-}
+export const NOTHING: Html = { text: "" };
 
 const MARK = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M3 8h13m-4-4 4 4-4 4M21 16H8m4-4-4 4 4 4"/></svg>`;
 
 /** Not written inside a template, whose white space a formatter may change: the policy below allows exactly this text. */
-const STYLE_ELEMENT: Html = { html: `<style>${STYLE}</style>` };
+const STYLE_ELEMENT: Html = { text: `<style>${STYLE}</style>` };
 
 /** The mark as an icon that needs no request. */
 export const ICON = `data:image/svg+xml,${encodeURIComponent(MARK.replace("currentColor", "#2a9c86"))}`;
@@ -77,13 +52,13 @@ export function sendPage(response: Response, { status, title, body, user, refres
       </head>
       <body>
         <header>
-          <a class="brand" href="/admin/queues">${{ html: MARK }}Handoff</a
+          <a class="brand" href="/admin/queues">${{ text: MARK }}Handoff</a
           >${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · Sign out</a>`}
         </header>
         <main>${body}</main>
       </body>
     </html> `;
-  response.status(status).type("html").send(page.html);
+  response.status(status).type("html").send(page.text);
 }
 
 /** A page that says one thing. */

@@ -5,7 +5,8 @@ import type { Logger } from "pino";
 import * as z from "zod";
 import type { Secret } from "../settings.ts";
 import { type Cookies, readCookie } from "./cookies.ts";
-import { html, NOTHING, sendPage } from "./page.ts";
+import { html } from "../domain/html.ts";
+import { NOTHING, sendPage } from "./page.ts";
 import { LONGEST_PASSWORD, verifyPassword } from "./password.ts";
 import { issueSession, mark, sameText, SESSION_MS, type User, type Users } from "./session.ts";
 

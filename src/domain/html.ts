@@ -1,4 +1,4 @@
-/** Text that is safe to put into a page. */
+/** Text that is HTML already: what `html` gives. */
 export interface Html {
   readonly text: string;
 }
