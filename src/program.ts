@@ -12,6 +12,7 @@ import { kinds, provisioning } from "./processors/index.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openIntake } from "./queues/intake.ts";
+import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
 import { sealingWith } from "./queues/sealing.ts";
@@ -117,12 +118,16 @@ function prepareWorker(
     mail: breaker("mail"),
   };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
+  const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
+  let queues: ReturnType<typeof openQueues> | undefined;
   const common = {
     redis,
     prefix,
     sealing,
     breakers,
-    ledger: openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) }),
+    ledger,
+    intake: openIntake({ redis, ledger, sealing, queues: () => queues }),
+    kinds,
     services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
@@ -133,7 +138,15 @@ function prepareWorker(
   let workers: { close(): Promise<void> }[] = [];
   return {
     start() {
-      workers = kinds.map((kind) => startWorker(kind, common));
+      whenReady(redis, log, async () => {
+        queues ??= openQueues(kinds, redis, prefix);
+        if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
+        for (const { name, schedule } of kinds) {
+          const queue = queues.get(name);
+          if (schedule !== undefined && queue !== undefined)
+            await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
+        }
+      });
     },
     async stop() {
       stopping.abort();

@@ -64,8 +64,8 @@ export interface ApiKey {
   readonly client: string;
   readonly key: Secret;
 }
-/** The client whose idempotency keys are the ids of outbound messages. */
-const OUTBOUND_CLIENT = "salesforce";
+/** Clients of our own: the idempotency keys of outbound messages, and of what jobs hand on, are theirs. */
+const OWN_CLIENTS = ["salesforce", "handoff"];
 
 const apiKeys = text.transform((list, context): readonly ApiKey[] => {
   const keys = list.split(",").map((entry) => {
@@ -80,12 +80,12 @@ const apiKeys = text.transform((list, context): readonly ApiKey[] => {
     }
     return { client, key: new Secret(key) };
   });
-  if (keys.some(({ client }) => client === OUTBOUND_CLIENT)) {
+  const taken = OWN_CLIENTS.find((own) => keys.some(({ client }) => client === own));
+  if (taken !== undefined)
     context.addIssue({
       code: "custom",
-      message: `must not name a client ${OUTBOUND_CLIENT}: so Salesforce's own messages are called`,
+      message: `must not name a client ${taken}: Handoff calls so what comes by itself`,
     });
-  }
   const perClient = Map.groupBy(keys, ({ client }) => client);
   for (const [client, entries] of perClient) {
     if (entries.length > 2) context.addIssue({ code: "custom", message: `has more than two keys for ${client}` });

@@ -208,7 +208,7 @@ describe("callers of the REST API", () => {
 
   it("are not called salesforce, whose own messages are told apart by that name", () => {
     expect(problemsOf({ ...API, API_KEYS: "salesforce:the-key-of-salesforce" })).toEqual({
-      API_KEYS: "must not name a client salesforce: so Salesforce's own messages are called",
+      API_KEYS: "must not name a client salesforce: Handoff calls so what comes by itself",
     });
   });
 });

@@ -12,7 +12,7 @@ import { answerFailure } from "./failures.ts";
 import { serveHealth } from "./health.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { acceptJob, showJob } from "./jobs.ts";
-import { openApiDocument } from "./openapi.ts";
+import { openApiDocument, problemSorts } from "./openapi.ts";
 import { refuseMethod, takeOutboundMessage } from "./outbound-messages.ts";
 import { Problem } from "./problem.ts";
 import { rateLimitPerClient } from "./rate-limit.ts";
@@ -61,10 +61,14 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   serve(ours, "get", "/api/openapi.json", (_request, response) =>
     sendJson(response, description, { cache: "no-cache" }),
   );
-  serve(ours, "get", "/api/docs", docsPage(description));
+  serve(ours, "get", "/api/docs", docsPage(description, problemSorts(kinds)));
 
   ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
-  for (const kind of kinds) serve(ours, "post", `/api${kind.route.path}`, acceptJob(kind, intake, bodyDeadlineMs));
+  for (const kind of kinds) {
+    for (const route of kind.routes) {
+      if ("body" in route) serve(ours, "post", `/api${route.path}`, acceptJob(kind, route, intake, bodyDeadlineMs));
+    }
+  }
   serve(ours, "get", "/api/jobs/:id", showJob(intake));
 
   serveHealth(ours, intake, metrics);

@@ -3,7 +3,7 @@ import { fieldsOf, lastOf, type Schema, solidOf } from "./docs-fields.ts";
 import { DOCS_STYLE } from "./docs-style.ts";
 import type { Handler } from "./exchange.ts";
 import type { OpenApiDocument } from "./openapi.ts";
-import { problemAnchor, PROBLEMS, type ProblemCode } from "./problem.ts";
+import { problemAnchor, type ProblemSort } from "./problem.ts";
 import { type Html, html, joined } from "../domain/html.ts";
 import { send } from "./send.ts";
 
@@ -16,27 +16,27 @@ interface Call {
 }
 
 /** `GET /api/docs`: the OpenAPI description as a page, made once. Its own policy allows its own stylesheet and nothing else. */
-export function docsPage(document: OpenApiDocument): Handler {
-  const page = Buffer.from(pageOf(document).text);
+export function docsPage(document: OpenApiDocument, problems: readonly ProblemSort[]): Handler {
+  const page = Buffer.from(pageOf(document, problems).text);
   const policy = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   return (_request, response) => {
     send(response, { status: 200, type: "text/html; charset=utf-8", body: page, cache: "no-cache", policy });
   };
 }
 
-function pageOf(document: OpenApiDocument): Html {
+function pageOf(document: OpenApiDocument, problems: readonly ProblemSort[]): Html {
   const calls = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     (["post", "get"] as const).flatMap((method): Call[] => {
       const operation = item[method];
       return operation === undefined ? [] : [{ method, path, operation }];
     }),
   );
+  const codes = new Set(problems.map(({ code }) => code));
   const parts = (document.tags ?? []).map(({ name, description = "" }) => ({
     name,
     description,
     calls: calls.filter(({ operation }) => operation.tags?.includes(name)),
   }));
-  const codes = Object.keys(PROBLEMS) as ProblemCode[]; // the keys of a constant are its keys
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -74,7 +74,7 @@ function pageOf(document: OpenApiDocument): Html {
                 (part) =>
                   html`<h2 class="part">${part.name}</h2>
                     <p class="note">${part.description}</p>
-                    ${joined(part.calls.map((call) => callCard(document, call)))}`,
+                    ${joined(part.calls.map((call) => callCard(document, call, codes)))}`,
               ),
             )}
             <h2 class="part" id="job">Job</h2>
@@ -87,12 +87,12 @@ function pageOf(document: OpenApiDocument): Html {
               <code>detail</code> why, <code>errors</code> where.
             </p>
             ${joined(
-              codes.map(
-                (code) =>
+              problems.map(
+                ({ code, status, title, help }) =>
                   html`<section class="card" id="${problemAnchor(code)}">
-                    <h3><code>${code}</code> <span class="note">HTTP ${String(PROBLEMS[code].status)}</span></h3>
-                    <p>${PROBLEMS[code].title}</p>
-                    <p class="note">${inCode(PROBLEMS[code].help)}</p>
+                    <h3><code>${code}</code> <span class="note">HTTP ${String(status)}</span></h3>
+                    <p>${title}</p>
+                    <p class="note">${inCode(help, codes)}</p>
                   </section>`,
               ),
             )}
@@ -117,7 +117,7 @@ function introduction(): Html {
   </section>`;
 }
 
-function callCard(document: OpenApiDocument, call: Call): Html {
+function callCard(document: OpenApiDocument, call: Call, codes: ReadonlySet<string>): Html {
   const { method, path, operation } = call;
   const open = operation.security?.length === 0;
   return html`<section class="call" id="${anchorOf(call)}">
@@ -137,18 +137,18 @@ function callCard(document: OpenApiDocument, call: Call): Html {
           </tr>
         </thead>
         <tbody>
-          ${joined(Object.entries(operation.responses ?? {}).map(answerRow))}
+          ${joined(Object.entries(operation.responses ?? {}).map(([status, response]) => answerRow(status, response, codes)))}
         </tbody>
       </table>
     </div>
   </section>`;
 }
 
-function answerRow([status, response]: [string, unknown]): Html {
+function answerRow(status: string, response: unknown, codes: ReadonlySet<string>): Html {
   const description = isDescribed(response) ? response.description : "";
   return html`<tr>
     <td><span class="${status.startsWith("2") ? "ok" : "no"}">${status}</span></td>
-    <td>${inCode(description)}</td>
+    <td>${inCode(description, codes)}</td>
   </tr>`;
 }
 
@@ -247,12 +247,12 @@ function row(...cells: readonly string[]): Html {
 }
 
 /** Text where `words` stand in back quotes, as code; a problem's code leads to its explanation. */
-function inCode(text: string): Html {
+function inCode(text: string, codes: ReadonlySet<string>): Html {
   return joined(
     text.split("`").map((piece, at) => {
       if (at % 2 === 0) return html`${piece}`;
-      return piece in PROBLEMS
-        ? html`<a href="#${problemAnchor(piece as ProblemCode)}"><code>${piece}</code></a>`
+      return codes.has(piece)
+        ? html`<a href="#${problemAnchor(piece)}"><code>${piece}</code></a>`
         : html`<code>${piece}</code>`;
     }),
   );

@@ -3,7 +3,7 @@ import { NotAcceptedError } from "../queues/intake.ts";
 import { BodyError, type BodyFault } from "./body.ts";
 import type { Reply } from "./exchange.ts";
 import { retryAfter } from "./jobs.ts";
-import { Problem, PROBLEMS, type ProblemCode, sendProblem } from "./problem.ts";
+import { Problem, type ProblemCode, sendProblem } from "./problem.ts";
 
 const PROBLEM_OF_BODY: Record<BodyFault, ProblemCode> = {
   type: "unsupported-media-type",
@@ -18,7 +18,7 @@ const PROBLEM_OF_BODY: Record<BodyFault, ProblemCode> = {
 export function answerFailure(error: unknown, _request: Request, response: Reply, next: NextFunction): void {
   const problem = problemOf(error);
   // A URL that cannot be decoded is quoted in its error, and may hold the outbound token: its words stay out of the log.
-  if (PROBLEMS[problem.code].status >= 500) response.locals.fault = problem.cause ?? error;
+  if (problem.sort.status >= 500) response.locals.fault = problem.cause ?? error;
   // Half an answer cannot be mended: Express then cuts the connection, so that the caller does not take it for whole.
   if (response.headersSent) return next(error);
   sendProblem(response, problem);

@@ -42,6 +42,9 @@ export const jobSchema: z.ZodType<JobView> = z
         at: z.iso.datetime(),
       })
       .nullable(),
+    doors: z
+      .array(z.string())
+      .meta({ description: "By which doors it came, the first one first: a client's name, a message, a sweep" }),
     links: z.strictObject({ self: z.string(), events: z.string() }),
   })
   .meta({
@@ -59,6 +62,7 @@ export const jobSchema: z.ZodType<JobView> = z
         outcome: null,
         result: null,
         failure: null,
+        doors: ["portal"],
         links: { self: "/api/jobs/q3J9xV2mTn8LrYcW0aZb5Q", events: "/api/jobs/q3J9xV2mTn8LrYcW0aZb5Q/events" },
       } satisfies JobView,
     ],

@@ -1,10 +1,11 @@
-import { type Intake, NotAcceptedError } from "../queues/intake.ts";
-import type { AnyJobKind } from "../queues/job-kind.ts";
+import type { Request } from "express";
+import { type Acceptance, type Intake, NotAcceptedError } from "../queues/intake.ts";
+import type { AnyJobKind, JsonRoute, Route, Rule } from "../queues/job-kind.ts";
 import { clientOf } from "./authentication.ts";
 import { type BodyRules, readText } from "./body.ts";
-import type { Handler } from "./exchange.ts";
+import type { Handler, Reply } from "./exchange.ts";
 import { fieldProblems, plainWords } from "./field-problems.ts";
-import { type FieldProblem, Problem } from "./problem.ts";
+import { type FieldProblem, Problem, type ProblemSort } from "./problem.ts";
 import { sendJson } from "./send.ts";
 
 /** A request is a few ids and an address: 64 KiB holds any real one many times over. */
@@ -15,8 +16,13 @@ export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Ids are opaque; what could not be one is not worth a call to Redis. */
 const JOB_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
-/** `POST /api/…`: takes one request of `kind` in, and answers 202 only once it is safe in Redis. */
-export function acceptJob(kind: AnyJobKind, intake: Intake, bodyDeadlineMs: number): Handler {
+/** `POST /api/…`: takes one request of `kind` in by one of its routes, and answers 202 only once it is safe in Redis. */
+export function acceptJob(
+  kind: AnyJobKind,
+  route: JsonRoute<unknown>,
+  intake: Intake,
+  bodyDeadlineMs: number,
+): Handler {
   const rules: BodyRules = {
     types: ["application/json"],
     typeRequired: true,
@@ -24,34 +30,73 @@ export function acceptJob(kind: AnyJobKind, intake: Intake, bodyDeadlineMs: numb
     deadlineMs: bodyDeadlineMs,
   };
   return async (request, response) => {
-    const client = clientOf(response.locals);
+    const now = new Date();
     const body = parseJson(await readText(request, rules));
-    const parsed = kind.payload.safeParse(body, { error: plainWords });
-    const key = request.headers["idempotency-key"];
-    const errors: FieldProblem[] = parsed.success ? [] : fieldProblems(parsed.error.issues);
-    if (key !== undefined && !(typeof key === "string" && IDEMPOTENCY_KEY.test(key))) {
-      errors.push({ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters, without spaces" });
-    }
-    if (errors.length > 0) {
-      const detail = errors.length === 1 ? "One thing is wrong." : `${String(errors.length)} things are wrong.`;
-      throw new Problem("invalid-request", detail, { errors });
-    }
-
-    const acceptance = await intake.accept(kind, parsed.data, {
-      door: client,
-      ...(typeof key === "string" ? { idempotency: { client, key } } : {}),
-    });
-    if (acceptance.how === "key-reused") {
-      throw new Problem(
-        "idempotency-key-reused",
-        "The key stands for a request with another body. Nothing was accepted.",
-      );
-    }
-    const { job, how } = acceptance;
-    response.locals.facts = { job: job.id, how };
-    sendJson(response, job, { status: 202, headers: { location: job.links.self } });
+    const parsed = route.body.safeParse(body, { error: plainWords });
+    const { key, errors } = idempotencyKey(request);
+    if (!parsed.success) errors.unshift(...fieldProblems(parsed.error.issues));
+    if (errors.length > 0 || !parsed.success) throw invalid(errors);
+    await takeIn({ kind, route, payload: parsed.data, key, now, intake }, response);
   };
 }
+
+/** The caller's `Idempotency-Key`, and what is wrong with it. */
+export function idempotencyKey({ headers }: Request): { key: string | undefined; errors: FieldProblem[] } {
+  const key = headers["idempotency-key"];
+  if (key === undefined) return { key, errors: [] };
+  if (typeof key === "string" && IDEMPOTENCY_KEY.test(key)) return { key, errors: [] };
+  const message = "must be 1 to 255 visible ASCII characters, without spaces";
+  return { key: undefined, errors: [{ path: "Idempotency-Key", message }] };
+}
+
+export function invalid(errors: readonly FieldProblem[]): Problem {
+  const detail = errors.length === 1 ? "One thing is wrong." : `${String(errors.length)} things are wrong.`;
+  return new Problem("invalid-request", detail, { errors });
+}
+
+/** A request that was read and found well formed. */
+export interface Asked {
+  readonly kind: AnyJobKind;
+  readonly route: Route<unknown>;
+  readonly payload: unknown;
+  readonly key: string | undefined;
+  /** When it came in. */
+  readonly now: Date;
+  readonly intake: Intake;
+}
+
+/** Takes it in and answers 202, or says why not; resolves to how it was taken. */
+export async function takeIn(
+  { kind, route, payload, key, now, intake }: Asked,
+  response: Reply,
+): Promise<Taken["how"]> {
+  const client = clientOf(response.locals);
+  const request = { door: client, ...(key !== undefined && { idempotency: { client, key } }) };
+  const broken = route.rule?.broken(payload, now) ?? null;
+  // What was accepted in time stays so, however late its caller asks for it again.
+  const acceptance =
+    broken === null ? await intake.accept(kind, payload, request) : await intake.known(kind, payload, request);
+  if (acceptance === null) throw new Problem(sortOfRule(route.rule), broken ?? "");
+  if (acceptance.how === "key-reused") {
+    throw new Problem(
+      "idempotency-key-reused",
+      "The key stands for a request with another body. Nothing was accepted.",
+    );
+  }
+  const { job, how } = acceptance;
+  response.locals.facts = { job: job.id, how };
+  sendJson(response, job, { status: 202, headers: { location: job.links.self } });
+  return how;
+}
+
+/** A rule of a route, as a sort of problem. */
+export function sortOfRule(rule: Rule<unknown> | undefined): ProblemSort {
+  if (rule === undefined) throw new Error("a route without a rule cannot have it broken");
+  const { code, title, help } = rule;
+  return { code, title, help, status: 422 };
+}
+
+type Taken = Exclude<Acceptance, { readonly how: "key-reused" }>;
 
 /** `GET /api/jobs/:id`. Any client may read any job: they are all one company's. */
 export function showJob(intake: Intake): Handler {

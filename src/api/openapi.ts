@@ -1,15 +1,16 @@
 import * as z from "zod";
 import {
   createDocument,
+  type ZodOpenApiContentObject,
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponseObject,
   type ZodOpenApiResponsesObject,
 } from "zod-openapi";
-import type { AnyJobKind } from "../queues/job-kind.ts";
+import type { AnyJobKind, Json, Route, Rule } from "../queues/job-kind.ts";
 import { jobSchema } from "./job-schema.ts";
-import { IDEMPOTENCY_KEY } from "./jobs.ts";
-import { problemSchema, PROBLEMS, type ProblemCode } from "./problem.ts";
+import { IDEMPOTENCY_KEY, sortOfRule } from "./jobs.ts";
+import { problemSchema, PROBLEMS, type ProblemCode, type ProblemSort } from "./problem.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
@@ -25,6 +26,8 @@ const OF_A_POST: readonly ProblemCode[] = [
   "idempotency-key-reused",
   "not-accepted",
 ];
+
+const OF_AN_UPLOAD: readonly ProblemCode[] = [];
 
 const requestId = z.string().meta({
   description:
@@ -50,10 +53,9 @@ const idempotencyKey = z
  * judged by, so that the two cannot differ.
  */
 export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
-  const posts = kinds.map((kind): [string, ZodOpenApiPathsObject[string]] => [
-    `/api${kind.route.path}`,
-    { post: postOf(kind) },
-  ]);
+  const posts = kinds.flatMap(({ routes }) =>
+    routes.map((route): [string, ZodOpenApiPathsObject[string]] => [`/api${route.path}`, { post: postOf(route) }]),
+  );
   return createDocument({
     openapi: "3.1.0",
     info: {
@@ -77,15 +79,15 @@ export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
   });
 }
 
-function postOf(kind: AnyJobKind): ZodOpenApiOperationObject {
-  const { path, summary, example } = kind.route;
+function postOf(route: Route<unknown>): ZodOpenApiOperationObject {
+  const { path, summary, example } = route;
   return {
     // Several routes may make jobs of one kind, so the path and not the kind's name keeps it unique.
     operationId: `post${path.replaceAll(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
     tags: ["Requests"],
     summary,
     requestParams: { header: z.object({ "Idempotency-Key": idempotencyKey }) },
-    requestBody: { required: true, content: { "application/json": { schema: kind.payload, example } } },
+    requestBody: { required: true, content: bodyOf(route, example) },
     responses: {
       "202": {
         description:
@@ -93,9 +95,18 @@ function postOf(kind: AnyJobKind): ZodOpenApiOperationObject {
         headers: z.object({ Location: location, "X-Request-Id": requestId }),
         content: { "application/json": { schema: jobSchema } },
       },
-      ...problems(OF_A_POST),
+      ...problems([...OF_A_POST, ...("fields" in route ? OF_AN_UPLOAD : [])], route.rule),
     },
   };
+}
+
+function bodyOf(route: Route<unknown>, example: Json): ZodOpenApiContentObject {
+  if ("body" in route) return { "application/json": { schema: route.body, example } };
+  const file = z.string().meta({
+    description: "The document: JPEG, PNG, WebP, HEIC or PDF, told by its content; 10 MiB at most",
+    override: { type: "string", contentMediaType: "application/octet-stream" },
+  });
+  return { "multipart/form-data": { schema: route.fields.extend({ file }), example } };
 }
 
 const JOB_PATHS: ZodOpenApiPathsObject = {
@@ -156,13 +167,26 @@ const HEALTH_PATHS: ZodOpenApiPathsObject = {
   },
 };
 
+/** Every sort of problem that a call may be answered with: our own, and the rules of the kinds' routes. */
+export function problemSorts(kinds: readonly AnyJobKind[]): ProblemSort[] {
+  const own = Object.entries(PROBLEMS).map(([code, sort]) => ({ code, ...sort }));
+  const rules = kinds.flatMap(({ routes }) =>
+    routes.flatMap(({ rule }) => (rule === undefined ? [] : [sortOfRule(rule)])),
+  );
+  return [...own, ...new Map(rules.map((sort) => [sort.code, sort])).values()];
+}
+
 /** One response a status, as OpenAPI wants it, though a status may stand for several codes. */
-function problems(codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
-  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
+function problems(codes: readonly ProblemCode[], rule?: Rule<unknown>): ZodOpenApiResponsesObject {
+  const sorts = [
+    ...codes.map((code) => ({ code, ...PROBLEMS[code] })),
+    ...(rule === undefined ? [] : [sortOfRule(rule)]),
+  ];
+  const byStatus = Map.groupBy(sorts, ({ status }) => status);
   const responses = [...byStatus].map(([status, group]): [string, ZodOpenApiResponseObject] => [
     String(status),
     {
-      description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(" "),
+      description: group.map(({ code, title }) => `\`${code}\`: ${title}`).join(" "),
       headers:
         status === 429 || status === 503
           ? z.object({ "Retry-After": retryAfter, "X-Request-Id": requestId })

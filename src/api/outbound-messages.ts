@@ -103,7 +103,7 @@ async function announce(
   notification: string,
   payload: unknown,
 ): Promise<string> {
-  const request = { door: `outbound message ${notification}`, unlessDone: true };
+  const request = { door: `outbound message ${notification}`, unless: ["done"] as const };
   const idempotency = { client: "salesforce", key: notification };
   let taken = await intake.accept(provisioning, payload, { ...request, idempotency });
   // An id that stood for another Order before tells nothing; the Order itself must not be lost for that.

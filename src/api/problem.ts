@@ -63,9 +63,17 @@ export const PROBLEMS = {
     title: "This cannot be answered right now.",
     help: "Ask again after as many seconds as Retry-After says.",
   },
-} as const satisfies Record<string, { readonly status: number; readonly title: string; readonly help: string }>;
+} as const satisfies Record<string, Omit<ProblemSort, "code">>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** A sort of problem: one of the above, or a rule of a route. */
+export interface ProblemSort {
+  readonly code: string;
+  readonly status: number;
+  readonly title: string;
+  readonly help: string;
+}
 
 /** One thing that is wrong with a request; `path` is empty where the body as a whole is meant. */
 export interface FieldProblem {
@@ -82,14 +90,14 @@ interface ProblemExtras {
 
 /** Thrown to answer a request with a problem. `detail` says in plain words what is wrong with this request. */
 export class Problem extends Error {
-  readonly code: ProblemCode;
+  readonly sort: ProblemSort;
   readonly errors: readonly FieldProblem[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
+  constructor(sort: ProblemCode | ProblemSort, detail: string, extras: ProblemExtras = {}) {
     super(detail, { cause: extras.cause });
     this.name = "Problem";
-    this.code = code;
+    this.sort = typeof sort === "string" ? { code: sort, ...PROBLEMS[sort] } : sort;
     this.errors = extras.errors;
     this.headers = extras.headers ?? {};
   }
@@ -116,22 +124,22 @@ export const problemSchema = z
 export type ProblemBody = z.infer<typeof problemSchema>;
 
 /** The anchor of a problem's explanation on the docs page. */
-export function problemAnchor(code: ProblemCode): string {
+export function problemAnchor(code: string): string {
   return `problem-${code}`;
 }
 
 /** Answers with `problem`. `type` is a path, not a full URL, so that it is the same on every deployment. */
 export function sendProblem(response: Reply, problem: Problem): void {
-  const { status, title } = PROBLEMS[problem.code];
+  const { code, status, title } = problem.sort;
   const body: ProblemBody = {
-    type: `/api/docs#${problemAnchor(problem.code)}`,
+    type: `/api/docs#${problemAnchor(code)}`,
     title,
     status,
     detail: problem.message,
-    code: problem.code,
+    code,
     instance: `urn:handoff:request:${response.locals.requestId}`,
     ...(problem.errors === undefined ? {} : { errors: problem.errors.map(({ path, message }) => ({ path, message })) }),
   };
-  response.locals.code = problem.code;
+  response.locals.code = code;
   sendJson(response, body, { status, type: "application/problem+json", headers: problem.headers });
 }

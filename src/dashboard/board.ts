@@ -16,7 +16,7 @@ import { asShown, homely, withoutButtons } from "./shown.ts";
 export const BOARD_PATH = "/admin/queues";
 
 /** What a kind's queue says about itself. */
-export type ShownKind = Pick<AnyJobKind, "name" | "route">;
+export type ShownKind = Pick<AnyJobKind, "name" | "purpose">;
 
 export interface Board {
   /** Bull Board, to be mounted at `BOARD_PATH` behind the sign-in. */
@@ -76,7 +76,7 @@ function bullBoardOf(adapter: ExpressAdapter): Express {
 
 function shown(queue: Queue, kinds: readonly ShownKind[]): BullMQAdapter {
   const displayName = title(queue.name);
-  const description = kinds.find(({ name }) => name === queue.name)?.route.summary ?? "";
+  const description = kinds.find(({ name }) => name === queue.name)?.purpose ?? "";
   const adapter = new BullMQAdapter(queue, { displayName, description });
   adapter.setFormatter("name", () => displayName);
   return adapter;

@@ -29,23 +29,27 @@ const payload = z.strictObject({
 /** A customer asks whether Internet can be had at an address: Customer Service gets a Case (`spec/rules.md`, Eligibility). */
 export const eligibility = defineJobKind({
   name: "eligibility",
+  purpose: "A customer asks whether Internet can be had at an address",
   payload,
   key: ({ accountId }) => accountId,
   account: ({ accountId }) => accountId,
-  route: {
-    path: "/services/internet/eligibility-request",
-    summary: "Ask whether Internet can be had at an address",
-    example: {
-      accountId: "0015g00000HjKlMAAV",
-      address: {
-        postalCode: "150-0002",
-        prefecture: "東京都",
-        city: "渋谷区",
-        street: "渋谷2-21-1",
-        building: "ヒカリエ 8F",
+  routes: [
+    {
+      path: "/services/internet/eligibility-request",
+      summary: "Ask whether Internet can be had at an address",
+      body: payload,
+      example: {
+        accountId: "0015g00000HjKlMAAV",
+        address: {
+          postalCode: "150-0002",
+          prefecture: "東京都",
+          city: "渋谷区",
+          street: "渋谷2-21-1",
+          building: "ヒカリエ 8F",
+        },
       },
     },
-  },
+  ],
 
   async run({ accountId, address, notes }, step, { salesforce }: { readonly salesforce: Salesforce }, job) {
     const account = await step("read the account", "repeat", () => salesforce.eligibility(accountId));

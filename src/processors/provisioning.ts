@@ -10,16 +10,22 @@ interface Services {
   readonly whmcs: Whmcs;
 }
 
+const payload = z.strictObject({ orderId });
+
 /** An approved Order becomes a WHMCS order and an active service (`spec/rules.md`, Provisioning). */
 export const provisioning = defineJobKind({
   name: "provisioning",
-  payload: z.strictObject({ orderId }),
+  purpose: "An approved order becomes a service in WHMCS",
+  payload,
   key: ({ orderId }) => orderId,
-  route: {
-    path: "/provisioning",
-    summary: "Provision an approved order, where Salesforce does not announce it",
-    example: { orderId: "8015g00000ZxCvBAAV" },
-  },
+  routes: [
+    {
+      path: "/provisioning",
+      summary: "Provision an approved order, where Salesforce does not announce it",
+      body: payload,
+      example: { orderId: "8015g00000ZxCvBAAV" },
+    },
+  ],
 
   async run({ orderId }, step, { salesforce, whmcs }: Services) {
     const order = await step("read the order", "repeat", () => salesforce.orderForProvisioning(orderId));

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import { Cluster } from "ioredis";
 import { type Connection, redisWarnings } from "./connection.ts";
-import type { AnyJobKind } from "./job-kind.ts";
+import type { AnyJobKind, Unless } from "./job-kind.ts";
 import { type JobView, jobView, newJobView, type QueuedJob } from "./job-view.ts";
 import type { Candidate, JobKeys, Ledger } from "./ledger.ts";
 import { type Sealing, sealPersonal } from "./sealing.ts";
@@ -14,8 +14,8 @@ export interface Request {
   readonly door: string;
   /** The caller's own key for this request: the same key is the same request. Scoped to `client`. */
   readonly idempotency?: { readonly client: string; readonly key: string };
-  /** For announcements, which may come again at any time: a job of the same natural key that ended `done` is the answer, not new work. */
-  readonly unlessDone?: boolean;
+  /** For announcements, which may come again at any time. */
+  readonly unless?: Unless;
 }
 
 export type Acceptance =
@@ -38,6 +38,8 @@ export class NotAcceptedError extends Error {
 export interface Intake {
   /** Resolves once the job is safe in Redis. `payload` is what the kind's schema gave. */
   accept(kind: AnyJobKind<never>, payload: unknown, request: Request): Promise<Acceptance>;
+  /** How `accept` would answer a request that is not new work, without taking it in; null where it would be new. */
+  known(kind: AnyJobKind<never>, payload: unknown, request: Request): Promise<Acceptance | null>;
   /** The job of that id, or null where there is none (any more). */
   job(id: string): Promise<JobView | null>;
   /** Resolves where Redis answers. `warnings`: settings of it that could lose work, in plain words. */
@@ -104,25 +106,35 @@ export function openIntake({
       const id = randomUUID();
       return await orNotAccepted(async () => {
         const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-        const { idempotency } = request;
         const taken = await take({
           job,
           kind,
           payload,
           placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
-          unlessDone: request.unlessDone ?? false,
-          idempotency: idempotency === undefined ? null : { ...idempotency, body: digestOf([kind.name, payload]) },
+          unless: request.unless ?? [],
+          idempotency: idempotencyOf(kind, payload, request),
         });
         if (taken.how === "key-reused") return taken;
         if (taken.how === "error") throw new Error(taken.detail);
-        if (taken.how === "new") return { how: taken.how, job: newJobView(id, kind.name, new Date(taken.at)) };
+        if (taken.how === "new")
+          return { how: taken.how, job: newJobView(id, kind.name, request.door, new Date(taken.at)) };
         const known = await read(taken.id);
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
         await put([{ job: { ...job, id: taken.id }, kind, payload }]);
-        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, new Date()) };
+        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, request.door, new Date()) };
+      });
+    },
+
+    async known(kind, payload, request) {
+      return await orNotAccepted(async () => {
+        const job = ledger.keys(kind.name, "", kind.key(payload), kind.account?.(payload));
+        const answer = await ledger.known({ job, idempotency: idempotencyOf(kind, payload, request) });
+        if (answer === null || answer.how === "key-reused") return answer;
+        const found = await read(answer.id);
+        return found === null ? null : { how: answer.how, job: found.view };
       });
     },
 
@@ -183,6 +195,11 @@ async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {
       error,
     );
   }
+}
+
+function idempotencyOf(kind: AnyJobKind, payload: unknown, { idempotency }: Request): Candidate["idempotency"] {
+  if (idempotency === undefined) return null;
+  return { ...idempotency, body: digestOf([kind.name, kind.asked?.(payload) ?? payload]) };
 }
 
 /** The same for equal values, whatever the order of their keys. */

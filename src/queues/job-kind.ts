@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { StoredDocument } from "../domain/document.ts";
 import type { Reason } from "../domain/errors.ts";
 
 /**
@@ -34,27 +35,82 @@ export interface JobFacts {
   readonly id: string;
   /** The moment the request was accepted: every rule about "today" uses it (`spec/rules.md`, first section). */
   readonly acceptedAt: Date;
+  readonly hand: Hand;
 }
 
-/** The REST route by which a kind's jobs come in; request, validation and OpenAPI follow from `payload`. */
-export interface Route {
+/**
+ * Hands further work on as a job of its own, of the kind so named; resolves to its id once it is safe in Redis. Throws
+ * where the kind's schema does not take `payload`.
+ */
+export type Hand = (kind: string, payload: unknown, how?: Handing) => Promise<string>;
+
+export interface Handing {
+  /** Names this piece of work within the job: however often the job runs, it is handed on once. */
+  readonly once?: string;
+  readonly unless?: Unless;
+}
+
+/**
+ * How an earlier job of the same natural key may have ended so that it is the answer, and nothing new begins: `done` within
+ * the last day, `failed` as long as a person has not dealt with it.
+ */
+export type Unless = readonly ("done" | "failed")[];
+
+/** A REST route by which a kind's jobs come in; request, validation and OpenAPI follow from it. */
+export type Route<Payload> = JsonRoute<Payload> | UploadRoute<Payload>;
+
+interface AnyRoute<Payload> {
   /** Below `/api`, e.g. `/provisioning`. */
   readonly path: string;
   readonly summary: string;
   /** A body that the schema accepts, shown in the OpenAPI description. */
   readonly example: Json;
+  /** A rule that is judged at the door, by the moment the request came in. */
+  readonly rule?: Rule<Payload>;
 }
+
+/** What breaks it is answered with 422 at once. `code` and `title` stand for the rule, as in a `Reason`. */
+export interface Rule<Payload> {
+  readonly code: string;
+  readonly title: string;
+  /** What a developer reads about it. */
+  readonly help: string;
+  /** How `payload` breaks it, in plain words; null where it does not. */
+  broken(payload: Payload, now: Date): string | null;
+}
+
+export interface JsonRoute<Payload> extends AnyRoute<Payload> {
+  /** What callers send; it puts out the payload. */
+  readonly body: z.ZodType<Payload>;
+}
+
+/** A route that takes a document too: `multipart/form-data`, the document in the field `file`. */
+export interface UploadRoute<Payload> extends AnyRoute<Payload> {
+  /** The other fields of the form, which are texts. */
+  readonly fields: z.ZodObject;
+  /** What of a payload the fields and the document, which waits encrypted in the document store, come to. */
+  payloadOf(fields: unknown, document: StoredDocument): Payload;
+}
+
+/** When jobs of a kind come by themselves: at an hour of each day, or at the sweeps' interval (`SWEEP_INTERVAL_MS`). */
+export type Schedule = { readonly dailyAtHour: number; readonly timeZone: string } | "every sweep";
 
 /** One sort of work. `Services` is what its run needs of the outside world: clients arrive as an argument. */
 export interface JobKind<Payload, Services> {
   /** Also the queue's name, and so a contract with the jobs already waiting. */
   readonly name: string;
+  /** What it is for, in one line, for people at the board. */
+  readonly purpose: string;
   readonly payload: z.ZodType<Payload>;
   /** The natural key: two requests with the same key are the same work. */
   key(payload: Payload): string;
+  /** What two requests with the same idempotency key must agree in; absent: the whole payload. */
+  asked?(payload: Payload): unknown;
   /** The account whose jobs must take turns with this one; absent where nothing can race. */
   account?(payload: Payload): string;
-  readonly route: Route;
+  readonly routes: readonly Route<Payload>[];
+  /** For kinds whose jobs come by themselves; their payload is `{}`. */
+  readonly schedule?: Schedule;
   run(payload: Payload, step: Step, services: Services, job: JobFacts): Promise<Outcome>;
 }
 

@@ -41,6 +41,8 @@ export interface JobView {
   readonly outcome: string | null;
   readonly result: Result | null;
   readonly failure: Failure | null;
+  /** By which doors it came, the first one first. */
+  readonly doors: readonly string[];
   readonly links: { readonly self: string; readonly events: string };
 }
 
@@ -53,7 +55,7 @@ export interface QueuedJob {
 }
 
 /** A job that was just accepted: nothing has happened to it yet. */
-export function newJobView(id: string, kind: string, acceptedAt: Date): JobView {
+export function newJobView(id: string, kind: string, door: string, acceptedAt: Date): JobView {
   return {
     id,
     kind,
@@ -65,6 +67,7 @@ export function newJobView(id: string, kind: string, acceptedAt: Date): JobView 
     outcome: null,
     result: null,
     failure: null,
+    doors: [door],
     links: linksOf(id),
   };
 }
@@ -94,6 +97,7 @@ export function jobView(id: string, ledger: Readonly<Record<string, string>>, qu
     result: outcome?.result ?? null,
     failure:
       state === "completed" ? rejection(outcome, finishedAt) : state === "queued" ? null : (failure ?? givenUp(queued)),
+    doors: (ledger["door"] ?? "").split("\n").filter((door) => door !== ""),
     links: linksOf(id),
   };
 }
@@ -107,7 +111,10 @@ function stateOf(
   if (outcome !== null) return "completed";
   switch (queued?.state ?? "gone") {
     case "active":
-      return ledger["failed"] === undefined ? "active" : "failed";
+      // The ledger hears first how an attempt ended, BullMQ a moment later.
+      if (ledger["failed"] !== undefined) return "failed";
+      if (ledger["next"] !== undefined) return failure === null ? "queued" : "retrying";
+      return "active";
     case "delayed":
       return failure === null ? "queued" : "retrying";
     case "failed":

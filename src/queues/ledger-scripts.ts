@@ -3,6 +3,9 @@ import { script, wholeScript } from "./script.ts";
 /** How long the place of a candidate that is not wanted is kept taken: longer than any door waits for Redis. */
 const UNWANTED_MS = 60_000;
 
+/** Salesforce sends a message for a day: some forty doors' names. */
+const LONGEST_DOORS = 2000;
+
 /** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
 const RECORD = `
 local function record(first)
@@ -22,10 +25,17 @@ local function record(first)
 end
 `;
 
+/** Tells whoever follows a job that it changed. A job's ledger is also the channel on which that is said. */
+const CHANGED = `
+local function changed()
+  redis.call('PUBLISH', KEYS[1], '')
+end
+`;
+
 /**
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
- * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door`, `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
+ * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
  *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
@@ -43,7 +53,8 @@ end
  * Takes requests down, one after the other. KEYS: era, then four for each request: natural key, ledger of the candidate,
  * the candidate's place in the queue, idempotency key (any key where the caller gave none). ARGV: how long idempotency keys
  * are kept (ms), how long Redis stays suspect after a restart (ms), then five for each request: candidate id, kind, door,
- * unless done (0 or 1), body hash (empty where the caller gave no key). Returns for each request how, the id of the job that
+ * how an earlier job may have ended that answers in its place ('done', 'failed', or both), body hash (empty where the
+ * caller gave no key). Returns for each request how, the id of the job that
  * answers, when it was accepted (ms, as text); or 'error' and Redis's words, which leaves the others alone.
  *
  * The candidates are put into the queue right behind this call, without waiting for its answer. Where one is not wanted,
@@ -65,7 +76,16 @@ local function unwanted(place)
   redis.call('PEXPIRE', place, ${UNWANTED_MS})
 end
 
-local function take(natural, ledger, place, once, candidate, kind, door, unless_done, body)
+-- A job that is asked for by several doors says so, up to a length that nobody reads anyway.
+local function came_too(ledger, candidate, id, door)
+  local known = string.sub(ledger, 1, -1 - #candidate) .. id
+  local doors = redis.call('HGET', known, 'door')
+  if doors and #doors < ${LONGEST_DOORS} and not string.find('\\n' .. doors .. '\\n', '\\n' .. door .. '\\n', 1, true) then
+    redis.call('HSET', known, 'door', doors .. '\\n' .. door)
+  end
+end
+
+local function take(natural, ledger, place, once, candidate, kind, door, unless, body)
   -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
@@ -82,7 +102,8 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless_
   local key = redis.call('HMGET', natural, 'now', 'last', 'outcome', 'ended')
   if key[1] then
     how, id = 'under-way', key[1]
-  elseif unless_done == '1' and key[3] == 'done' and now - tonumber(key[4] or 0) < tonumber(ARGV[2]) then
+  elseif key[3] and string.find(unless, key[3], 1, true)
+    and (key[3] == 'failed' or now - tonumber(key[4] or 0) < tonumber(ARGV[2])) then
     how, id = 'under-way', key[2]
   end
 
@@ -100,6 +121,7 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless_
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
   else
     unwanted(place)
+    came_too(ledger, candidate, id, door)
   end
   return { how, id, tostring(now) }
 end
@@ -119,7 +141,7 @@ return answers
  * accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or an empty text, and two for each step that is remembered: its name, and its
  * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
-export const begin = script(`
+export const begin = script(`${CHANGED}
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
 local job, names, results, effect = {}, {}, {}, false
@@ -169,6 +191,7 @@ if not effect and #names > 0 then
   redis.call('HDEL', KEYS[1], unpack(names))
   names = {}
 end
+changed()
 local outage = job.outage and now - job.outage or 0
 local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '' }
 for i, name in ipairs(names) do
@@ -184,7 +207,7 @@ return reply
  * Returns 'conflict' where another worker gave another result for what is noted; 'done' and the result; 'in flight' and
  * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), and how often it was looked for.
  */
-export const claim = script(`${RECORD}
+export const claim = script(`${RECORD}${CHANGED}
 if record(7) then return { 'conflict' } end
 local now = now_ms()
 local field = 'step ' .. ARGV[1]
@@ -211,6 +234,7 @@ if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks } en
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
+changed()
 return reply
 `);
 
@@ -244,7 +268,7 @@ return 0
 `);
 
 /** Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to add. */
-export const doubt = script(`
+export const doubt = script(`${CHANGED}
 local now = now_ms()
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
@@ -255,6 +279,7 @@ if stored then
     if tonumber(ARGV[3]) >= 0 then step.lands = now + tonumber(ARGV[3]) end
     step.looks = step.looks + tonumber(ARGV[4])
     redis.call('HSET', KEYS[1], field, cjson.encode(step))
+    changed()
   end
 end
 return 0
@@ -265,7 +290,7 @@ return 0
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
  * how long the ledger of a failed job is kept (ms), how long a turn is kept for a step in doubt (ms), notes.
  */
-export const pause = script(`${RECORD}
+export const pause = script(`${RECORD}${CHANGED}
 record(7)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- In doubt, or another worker is inside: this attempt leaves no active step of its own behind.
@@ -296,6 +321,7 @@ else
     redis.call('HSET', KEYS[2], 'outcome', 'failed')
   end
 end
+changed()
 if KEYS[3] and redis.call('GET', KEYS[3]) == id then
   if open then redis.call('PEXPIRE', KEYS[3], ARGV[6]) else redis.call('DEL', KEYS[3]) end
 end
@@ -306,13 +332,14 @@ return 0
  * Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
  */
-export const end = script(`${RECORD}
+export const end = script(`${RECORD}${CHANGED}
 if record(5) then return 1 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
 redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
+changed()
 if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HDEL', KEYS[2], 'now')
   redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now_ms())

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
-import type { Outcome } from "./job-kind.ts";
+import type { Outcome, Unless } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
 import * as scripts from "./ledger-scripts.ts";
 import type { Sealing } from "./sealing.ts";
@@ -50,7 +50,7 @@ export interface Candidate {
   /** Where BullMQ keeps or will keep it. */
   readonly placeInQueue: string;
   readonly door: string;
-  readonly unlessDone: boolean;
+  readonly unless: Unless;
   readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
 }
 
@@ -60,6 +60,9 @@ export type Taken =
   | { readonly how: "key-reused" }
   /** Redis could not take this one. */
   | { readonly how: "error"; readonly detail: string };
+
+/** A job that answers for a request which is not taken in. */
+export type Known = { readonly how: "replayed" | "under-way"; readonly id: string } | { readonly how: "key-reused" };
 
 /** What a step gave, to be written down with the next call. */
 export interface Note {
@@ -127,11 +130,13 @@ export function openLedger({
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
     notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
 
+  const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
+
   const keysOf = ({ job, placeInQueue, idempotency }: Candidate) => [
     job.natural,
     ledgerKey(job.id),
     placeInQueue,
-    idempotency === null ? job.natural : `${prefix}:once:${digest(`${idempotency.client} ${idempotency.key}`)}`,
+    idempotency === null ? job.natural : onceKey(idempotency),
   ];
 
   return {
@@ -161,6 +166,17 @@ export function openLedger({
       );
       if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");
       return answers.map(takenOf);
+    },
+
+    /** What would become of a candidate that is not to be taken in: the job that answers for it, or null where there is none. */
+    async known({ job, idempotency }: Pick<Candidate, "job" | "idempotency">): Promise<Known | null> {
+      if (idempotency !== null) {
+        const [body, id] = await redis.hmget(onceKey(idempotency), "body", "job");
+        if (typeof body === "string" && body !== idempotency.body) return { how: "key-reused" };
+        if (typeof id === "string") return { how: "replayed", id };
+      }
+      const underWay = await redis.hget(job.natural, "now");
+      return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
     async begin(job: JobKeys): Promise<Beginning> {
@@ -267,6 +283,9 @@ export function openLedger({
       return (await scripts.end(redis, allKeys(job), args)) === 0;
     },
 
+    /** The channel on which each change of the job is told (an empty message: read it again). */
+    channel: ledgerKey,
+
     /** The hash as it stands, for `job-view.ts`; empty where there is none. */
     async read(id: string): Promise<Readonly<Record<string, string>>> {
       return await redis.hgetall(ledgerKey(id));
@@ -274,8 +293,8 @@ export function openLedger({
   };
 }
 
-function argumentsOf({ job, door, unlessDone, idempotency }: Candidate): string[] {
-  return [job.id, job.kind, door, unlessDone ? "1" : "0", idempotency?.body ?? ""];
+function argumentsOf({ job, door, unless, idempotency }: Candidate): string[] {
+  return [job.id, job.kind, door, unless.join(" "), idempotency?.body ?? ""];
 }
 
 function takenOf(answer: unknown): Taken {

@@ -10,7 +10,8 @@ import {
 } from "../domain/errors.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
-import type { JobKind, Outcome } from "./job-kind.ts";
+import type { Intake } from "./intake.ts";
+import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
 import type { Ledger, Note, Pause } from "./ledger.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
@@ -52,6 +53,12 @@ export interface WorkerSetting<Services> {
   readonly baseMs: number;
   /** Aborted when the process is asked to stop: jobs are handed back at their next step. */
   readonly stopping: AbortSignal;
+  /** Where jobs hand further work on. */
+  readonly intake: Intake;
+  /** Every kind, by which that work may be. */
+  readonly kinds: readonly AnyJobKind[];
+  /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
+  readonly onEnd?: (job: string) => Promise<void>;
   readonly log: Logger;
   readonly onAttempt: (kind: string, end: AttemptEnd, ms: number) => void;
 }
@@ -75,7 +82,7 @@ export function startWorker<Payload, Services>(
   const log = setting.log.child({ kind: kind.name });
   const worker = new Worker<unknown, Outcome>(
     kind.name,
-    async (job, token = "") => await attempt(kind, setting, log, job, token),
+    async (job, token = "") => await attemptAndTell(kind, setting, log, job, token),
     {
       connection: setting.redis,
       prefix: setting.prefix,
@@ -99,6 +106,24 @@ export function startWorker<Payload, Services>(
     log.warn({ err: error }, "the queue's worker met an error");
   });
   return { close: async () => await worker.close() };
+}
+
+/** One attempt, and the word that goes out where it ended its job. */
+async function attemptAndTell<Payload, Services>(
+  kind: JobKind<Payload, Services>,
+  setting: WorkerSetting<Services>,
+  kindLog: Logger,
+  queued: Job<unknown, Outcome>,
+  token: string,
+): Promise<Outcome> {
+  try {
+    const outcome = await attempt(kind, setting, kindLog, queued, token);
+    await setting.onEnd?.(queued.id ?? "");
+    return outcome;
+  } catch (error) {
+    if (error instanceof AttemptFailed && error.delayMs === null) await setting.onEnd?.(queued.id ?? "");
+    throw error;
+  }
 }
 
 /** One attempt, from what BullMQ hands over to what it gets back. */
@@ -137,6 +162,8 @@ async function attempt<Payload, Services>(
   const beginning = await ledger.begin(keys);
   if (beginning.state === "ended") return beginning.outcome;
   if (beginning.state === "wait") {
+    // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
+    if (kind.schedule !== undefined) return { outcome: "done", result: {} };
     return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
   }
   const { acceptedAt, suspect, remembered, waitsFor } = beginning;
@@ -154,7 +181,8 @@ async function attempt<Payload, Services>(
   const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
   try {
     if (!readable) throw payload;
-    const outcome = await kind.run(payload, steps.step, setting.services, { id, acceptedAt });
+    const facts = { id, acceptedAt, hand: handFrom(kind.name, id, setting) };
+    const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
     if (unvisited.length > 0) throw unknownSteps(unvisited);
     if (!(await ledger.end(keys, outcome, steps.notes)))
@@ -196,6 +224,23 @@ async function attempt<Payload, Services>(
         throw new AttemptFailed(error, null);
     }
   }
+}
+
+/** The client whose idempotency keys name what a job hands on. */
+export const OWN_CLIENT = "handoff";
+
+function handFrom(from: string, id: string, { kinds, intake }: Pick<WorkerSetting<never>, "kinds" | "intake">): Hand {
+  return async (name, payload, { once, unless } = {}) => {
+    const kind = kinds.find((one) => one.name === name);
+    if (kind === undefined) throw new Error(`no kind is called "${name}"`);
+    const taken = await intake.accept(kind, kind.payload.parse(payload), {
+      door: from,
+      ...(once !== undefined && { idempotency: { client: OWN_CLIENT, key: `${id} ${once}` } }),
+      ...(unless !== undefined && { unless }),
+    });
+    if (taken.how === "key-reused") throw new Error(`this job handed on something else as "${once ?? ""}" before`);
+    return taken.job.id;
+  };
 }
 
 /** Numbers this process's attempts: BullMQ uses a token for one job after another. */

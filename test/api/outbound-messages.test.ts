@@ -135,7 +135,7 @@ describe("what the door tells the engine", () => {
       [
         "provisioning",
         { orderId: orderIdOf(number) },
-        { door: `outbound message ${id}`, idempotency: { client: "salesforce", key: id }, unlessDone: true },
+        { door: `outbound message ${id}`, idempotency: { client: "salesforce", key: id }, unless: ["done"] },
       ],
     ]);
   });

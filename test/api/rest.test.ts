@@ -375,6 +375,7 @@ describe("our own faults", () => {
         Promise.reject(
           Object.assign(new TypeError("a bug"), { headers: { authorization: "Bearer leak" }, body: "leak" }),
         ),
+      known: () => Promise.reject(new Error("one more bug")),
       job: () => Promise.reject(new Error("another bug")),
       check: () => Promise.reject(new Error("a third bug")),
     };

@@ -18,9 +18,10 @@ const JOBS_AT_ONCE = 20; // as our workers have
 
 const twoSteps: AnyJobKind = defineJobKind({
   name: "two-steps",
+  purpose: "",
   payload: z.strictObject({ n: z.int() }),
   key: ({ n }) => String(n),
-  route: { path: "/two-steps", summary: "", example: { n: 1 } },
+  routes: [],
   async run(_payload, step) {
     const read = await step("read", "repeat", async () => ({ account: "0015g00000HjKlMAAV" }));
     await step("write", { find: async () => undefined }, async () => read.account);
@@ -95,6 +96,8 @@ async function timeOurs(redis: Redis): Promise<{ ms: number; waiting: number; co
       prefix,
       ledger,
       sealing,
+      intake,
+      kinds: [twoSteps],
       services: {},
       breakers: {},
       attempts: 1,

@@ -23,8 +23,7 @@ beforeEach(async () => {
   const connection = new Redis(redis.url);
   await connection.flushall();
   await connection.quit();
-  const route = { path: "/provisioning", summary: "Order what Salesforce approved at WHMCS.", example: {} };
-  site = await startSite({}, [{ name: "provisioning", route }]);
+  site = await startSite({}, [{ name: "provisioning", purpose: "Order what Salesforce approved at WHMCS." }]);
   work = await startWork(redis.url, "provisioning");
   jobId = await work.failedJob({ orderId: "801000000000001", address: "sealed:v1:aGVsbG8:d29ybGQ=" }, REASON);
   site.show([work.queue]);

@@ -114,7 +114,11 @@ export async function openLine({
     async runAt(kind: AnyJobKind<Services>, payload: unknown, acceptedAt: Date): Promise<Outcome> {
       if (services === undefined) throw new Error("the engine has not made its services yet");
       const step: Step = async (_name, _ifInDoubt, perform) => await perform();
-      return await kind.run(kind.payload.parse(payload), step, services, { id: "job-1", acceptedAt });
+      return await kind.run(kind.payload.parse(payload), step, services, {
+        id: "job-1",
+        acceptedAt,
+        hand: async () => "job-2",
+      });
     },
     /** What there is once every write that was put off has come. */
     async effects(): Promise<Effects> {

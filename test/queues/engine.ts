@@ -25,6 +25,7 @@ export interface EngineOptions<Services> {
   readonly timing?: Timing;
   readonly attempts?: number;
   readonly baseMs?: number;
+  readonly onEnd?: (job: string) => Promise<void>;
 }
 
 /** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
@@ -36,6 +37,7 @@ export async function openEngine<Services>({
   timing = { leaseMs: 400, settleMs: 600 },
   attempts = 4,
   baseMs = 1,
+  onEnd,
 }: EngineOptions<Services>) {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   await once(redis, "ready");
@@ -69,6 +71,7 @@ export async function openEngine<Services>({
     ledger,
     queues,
     breakers,
+    intake,
     /** How attempts ended, in order. */
     ends,
     accept: async (
@@ -89,6 +92,9 @@ export async function openEngine<Services>({
           prefix,
           ledger: ledgerOfWorkers(ledger),
           sealing: SEALING,
+          intake,
+          kinds,
+          ...(onEnd !== undefined && { onEnd }),
           services: called,
           breakers,
           attempts,

@@ -19,10 +19,11 @@ const find: IfInDoubt<string> = { find: async () => parcels[0] };
 /** One parcel a person; the parcels of one household take turns. */
 const parcel: AnyJobKind = defineJobKind({
   name: "parcel",
+  purpose: "Send a parcel",
   payload: z.strictObject({ to: z.string(), household: z.string().optional(), note: personal(z.string()).optional() }),
   key: ({ to }) => to,
   account: ({ household = "Sato" }) => household,
-  route: { path: "/parcels", summary: "Send a parcel", example: { to: "Naoko" } },
+  routes: [],
   async run({ to, note }, step) {
     atOnce += 1;
     mostAtOnce = Math.max(mostAtOnce, atOnce);
@@ -99,9 +100,9 @@ describe("a request", () => {
 
   it("that announces what is done already is answered with the job that did it", async () => {
     engine.work();
-    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true }));
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }, { unless: ["done"] }));
     await engine.until(first.id, "completed");
-    expect(await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true })).toMatchObject({
+    expect(await engine.accept(parcel, { to: "Naoko" }, { unless: ["done"] })).toMatchObject({
       how: "under-way",
       job: { id: first.id },
     });
@@ -113,16 +114,14 @@ describe("a request", () => {
     const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
     await engine.until(first.id, "failed");
     refuse = false;
-    const second = await engine.accept(parcel, { to: "Naoko" }, { unlessDone: true });
+    const second = await engine.accept(parcel, { to: "Naoko" }, { unless: ["done"] });
     expect(second.how).toBe("new");
     await engine.until(jobOf(second).id, "completed");
   });
 
   it("is put into the queue by the next one where a crash came after it was claimed", async () => {
     const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
-    await engine.ledger.accept([
-      { job: lost, placeInQueue: "nowhere", door: "test", unlessDone: false, idempotency: null },
-    ]);
+    await engine.ledger.accept([{ job: lost, placeInQueue: "nowhere", door: "test", unless: [], idempotency: null }]);
     const next = await engine.accept(parcel, { to: "Naoko" });
     expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
     engine.work();
@@ -226,3 +225,40 @@ async function everythingIn({ redis }: Engine): Promise<string> {
   }
   return JSON.stringify(parts);
 }
+
+describe("a request that came by several doors", () => {
+  it("is one job, which names each of them once", async () => {
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }, { door: "portal" }));
+    await engine.accept(parcel, { to: "Naoko" }, { door: "outbound message 1" });
+    await engine.accept(parcel, { to: "Naoko" }, { door: "outbound message 1" });
+    await engine.accept(parcel, { to: "Naoko" }, { door: "sweep" });
+    expect((await engine.job(first.id)).doors).toEqual(["portal", "outbound message 1", "sweep"]);
+  });
+
+  it("that a sweep announces is no new work while it waits for a person", async () => {
+    refuse = true;
+    engine.work();
+    const first = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.until(first.id, "failed");
+    const swept = await engine.accept(parcel, { to: "Naoko" }, { unless: ["done", "failed"] });
+    expect(swept).toMatchObject({ how: "under-way", job: { id: first.id, state: "failed" } });
+  });
+});
+
+describe("a request that is only asked after", () => {
+  it("is known by its key and by its natural key, and takes nothing in", async () => {
+    const payload = { to: "Naoko" };
+    const asked = { door: "portal", idempotency: { client: "portal", key: "k" } };
+    expect(await engine.intake.known(parcel, payload, asked)).toBeNull();
+    const { id } = jobOf(await engine.accept(parcel, payload, asked));
+    expect(await engine.intake.known(parcel, payload, { door: "portal" })).toMatchObject({
+      how: "under-way",
+      job: { id },
+    });
+    engine.work();
+    await engine.until(id, "completed");
+    expect(await engine.intake.known(parcel, payload, asked)).toMatchObject({ how: "replayed", job: { id } });
+    expect(await engine.intake.known(parcel, { to: "Ken" }, asked)).toEqual({ how: "key-reused" });
+    expect(await engine.intake.known(parcel, payload, { door: "portal" })).toBeNull();
+  });
+});

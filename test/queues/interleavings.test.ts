@@ -19,10 +19,11 @@ let run: (step: Step) => Promise<void>;
 
 const parcel: AnyJobKind = defineJobKind({
   name: "parcel",
+  purpose: "Send a parcel",
   payload: z.strictObject({ to: z.string() }),
   key: ({ to }) => to,
   account: () => "Sato",
-  route: { path: "/parcels", summary: "Send a parcel", example: { to: "Naoko" } },
+  routes: [],
   run: async (_payload, step) => {
     await run(step);
     return { outcome: "done", result: {} };

@@ -36,9 +36,10 @@ function parcels() {
 function kindOf(run: (step: Step) => Promise<void>): AnyJobKind {
   return defineJobKind({
     name: "parcel",
+    purpose: "Send a parcel",
     payload: z.strictObject({ to: z.string() }),
     key: ({ to }) => to,
-    route: { path: "/parcels", summary: "Send a parcel", example: { to: "Naoko" } },
+    routes: [],
     run: async (_payload, step) => {
       await run(step);
       return { outcome: "done", result: {} };

@@ -1,3 +1,4 @@
+import { commoditiesOf, STAGE } from "../../domain/opportunity.ts";
 import type { Ask } from "./asking.ts";
 import {
   accountIdAnswer,
@@ -9,22 +10,16 @@ import {
   opportunityIdAnswer,
   text,
   writeTogether,
-  type Part,
 } from "./answers.ts";
-import type { EligibilityCheck, Salesforce } from "./client.ts";
+import type { Salesforce } from "./client.ts";
 import type { FieldNames } from "./fields.ts";
+import { newOpportunity, OPPORTUNITY_PART } from "./new-opportunity.ts";
 import { name, soql } from "./soql.ts";
+import { cutFor } from "./text-limits.ts";
 import * as z from "zod";
 
 const CASE_TYPE = "Eligibility Check";
-const STAGE = "Introduction";
-const COMMODITY = "Personal SonixNet Home Internet";
-/** A corporate Opportunity is used where there is one, and never created (`spec/rules.md`). */
-const COMMODITIES = [COMMODITY, "Corporate SonixNet Home Internet"];
-/** Salesforce's own limits for `Opportunity.Name` and `Case.Subject`, in UTF-16 units. */
-const MAX_NAME = 120;
-const MAX_SUBJECT = 255;
-const CLOSE_AFTER_DAYS = 60;
+const SOURCE = "Portal - Internet Eligibility Request";
 
 export function eligibilityVerbs(
   ask: Ask,
@@ -43,7 +38,7 @@ export function eligibilityVerbs(
       return ask({ operation: "eligibility", asked: "read", object: "Account" }, async (salesforce) => {
         const row = await onlyRow(
           salesforce,
-          soql`SELECT Id, ${name(account.name)}, ${name(account.eligibility)}, ${name(account.status)}, (SELECT Id, ${name(caseOpportunity)} FROM Cases WHERE ${name(fields.of("Case.Type"))} = ${CASE_TYPE} AND ${name(fields.of("Case.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1), (SELECT Id FROM Opportunities WHERE ${name(fields.of("Opportunity.CommodityType"))} IN ${COMMODITIES} AND ${name(fields.of("Opportunity.StageName"))} = ${STAGE} AND ${name(fields.of("Opportunity.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1) FROM Account WHERE Id = ${accountId}`,
+          soql`SELECT Id, ${name(account.name)}, ${name(account.eligibility)}, ${name(account.status)}, (SELECT Id, ${name(caseOpportunity)} FROM Cases WHERE ${name(fields.of("Case.Type"))} = ${CASE_TYPE} AND ${name(fields.of("Case.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1), (SELECT Id FROM Opportunities WHERE ${name(fields.of("Opportunity.CommodityType"))} IN ${commoditiesOf("Internet")} AND ${name(fields.of("Opportunity.StageName"))} = ${STAGE.introduction} AND ${name(fields.of("Opportunity.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1) FROM Account WHERE Id = ${accountId}`,
         );
         if (row === null) return null;
         at(row, ["Id"], accountIdAnswer);
@@ -68,7 +63,9 @@ export function eligibilityVerbs(
     requestEligibilityCheck(check) {
       return ask({ operation: "requestEligibilityCheck", asked: "write" }, async (salesforce) => {
         const answers = await writeTogether(salesforce, [
-          ...(check.opportunityId === null ? [newOpportunity(check)] : []),
+          ...(check.opportunityId === null
+            ? [newOpportunity(fields, { ...check, type: "Internet", stage: STAGE.introduction, source: SOURCE })]
+            : []),
           {
             method: "POST",
             object: "Case",
@@ -76,8 +73,8 @@ export function eligibilityVerbs(
             body: {
               [fields.of("Case.Type")]: CASE_TYPE,
               [fields.of("Case.AccountId")]: check.accountId,
-              [caseOpportunity]: check.opportunityId ?? "@{opp.id}",
-              [fields.of("Case.Subject")]: cutTo(MAX_SUBJECT, check.subject),
+              [caseOpportunity]: check.opportunityId ?? `@{${OPPORTUNITY_PART}.id}`,
+              [fields.of("Case.Subject")]: cutFor("Case.Subject", check.subject),
               [fields.of("Case.Description")]: check.description,
               [fields.of("Case.Status")]: "New",
             },
@@ -91,39 +88,10 @@ export function eligibilityVerbs(
           },
         ]);
         return {
-          opportunityId: check.opportunityId ?? idMade(answers, "opp", opportunityIdAnswer),
+          opportunityId: check.opportunityId ?? idMade(answers, OPPORTUNITY_PART, opportunityIdAnswer),
           caseId: idMade(answers, "cs", caseIdAnswer),
         };
       });
     },
   };
-
-  function newOpportunity({ accountId, accountName, requestedAt }: EligibilityCheck): Part {
-    return {
-      method: "POST",
-      object: "Opportunity",
-      name: "opp",
-      body: {
-        [fields.of("Opportunity.Name")]: cutTo(MAX_NAME, `${accountName} - ${COMMODITY}`),
-        [fields.of("Opportunity.AccountId")]: accountId,
-        [fields.of("Opportunity.StageName")]: STAGE,
-        [fields.of("Opportunity.CloseDate")]: dateInJapan(requestedAt, CLOSE_AFTER_DAYS),
-        [fields.of("Opportunity.CommodityType")]: COMMODITY,
-        [fields.of("Opportunity.Opportunity_Source__c")]: "Portal - Internet Eligibility Request",
-        [fields.of("Opportunity.Application_Stage__c")]: "INTRO-1",
-      },
-    };
-  }
-}
-
-/** At most `length` UTF-16 units of `value`, never half a character. */
-function cutTo(length: number, value: string): string {
-  return value.slice(0, length).replace(/[\uD800-\uDBFF]$/, "");
-}
-
-const HOUR_MS = 3_600_000;
-
-/** The date in Japan (UTC+9, no daylight saving) `days` after `moment`, as `YYYY-MM-DD`. */
-function dateInJapan(moment: Date, days: number): string {
-  return new Date(moment.getTime() + 9 * HOUR_MS + days * 24 * HOUR_MS).toISOString().slice(0, 10);
 }

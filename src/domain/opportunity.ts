@@ -1,0 +1,39 @@
+/** The words of Salesforce's Opportunity (`spec/rules.md`, Names and values). */
+
+export const STAGE = {
+  introduction: "Introduction",
+  ready: "Ready",
+  postProcessing: "Post Processing",
+  active: "Active",
+  cancelling: "△Cancelling",
+  cancelled: "△Cancelled",
+  void: "Void",
+} as const;
+export type Stage = (typeof STAGE)[keyof typeof STAGE];
+
+/** What can be ordered. */
+export const SERVICE_TYPES = ["Internet", "SIM", "VPN"] as const;
+export type ServiceType = (typeof SERVICE_TYPES)[number];
+
+/** The commodity that an Opportunity of this type is made with, first, and the others that count as one. */
+const COMMODITIES: Record<ServiceType, readonly [string, ...string[]]> = {
+  // A corporate Opportunity is used where there is one, and never created.
+  Internet: ["Personal SonixNet Home Internet", "Corporate SonixNet Home Internet"],
+  SIM: ["SIM"],
+  VPN: ["VPN"],
+};
+
+/** The commodity that a new Opportunity gets. */
+export function commodityOf(type: ServiceType): string {
+  return COMMODITIES[type][0];
+}
+
+/** Every commodity that is matched. */
+export function commoditiesOf(type: ServiceType): readonly string[] {
+  return COMMODITIES[type];
+}
+
+/** What an Opportunity of this commodity is about; null for one that the portal does not sell. */
+export function typeOfCommodity(commodity: string | null): ServiceType | null {
+  return SERVICE_TYPES.find((type) => commodity !== null && COMMODITIES[type].includes(commodity)) ?? null;
+}

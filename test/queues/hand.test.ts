@@ -1,0 +1,118 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import * as z from "zod";
+import { RejectedError } from "../../src/domain/errors.ts";
+import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
+import { keepSchedule } from "../../src/queues/schedule.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+let server: TestRedis;
+let engine: Engine;
+let posted: string[];
+let ended: string[];
+let swept: number;
+let trouble: () => void;
+
+const letter: AnyJobKind = defineJobKind({
+  name: "letter",
+  purpose: "Post a letter",
+  payload: z.strictObject({ to: z.string() }),
+  key: ({ to }) => to,
+  routes: [],
+  async run({ to }) {
+    posted.push(to);
+    return { outcome: "done", result: {} };
+  },
+});
+
+const parcel: AnyJobKind = defineJobKind({
+  name: "parcel",
+  purpose: "Send a parcel and write about it",
+  payload: z.strictObject({ to: z.string() }),
+  key: ({ to }) => to,
+  routes: [],
+  async run({ to }, step, _services, job) {
+    await step("send", { find: async () => undefined }, async () => to);
+    await step("write", "repeat", () => job.hand("letter", { to }, { once: "letter" }));
+    trouble();
+    return { outcome: "done", result: {} };
+  },
+});
+
+const sweep: AnyJobKind = defineJobKind({
+  name: "sweep",
+  purpose: "Look around",
+  payload: z.strictObject({}),
+  key: () => "sweep",
+  routes: [],
+  schedule: "every sweep",
+  async run() {
+    swept += 1;
+    return { outcome: "done", result: {} };
+  },
+});
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  [posted, ended, swept, trouble] = [[], [], 0, () => undefined];
+  engine = await openEngine({
+    redisUrl: server.url,
+    kinds: [letter, parcel, sweep],
+    services: () => ({}),
+    onEnd: async (id) => void ended.push(id),
+  });
+});
+afterEach(() => engine.close());
+
+async function accepted(to: string): Promise<string> {
+  const taken = await engine.accept(parcel, { to });
+  if (taken.how === "key-reused") throw new Error("no key was given");
+  return taken.job.id;
+}
+
+it("hands further work on as a job of its own, once however often it runs", async () => {
+  let troubles = 2;
+  trouble = () => {
+    if (troubles-- > 0) throw new Error("a bad moment");
+  };
+  engine.work();
+  const id = await accepted("Naoko");
+  expect(await engine.until(id, "completed")).toMatchObject({ attempts: 3 });
+  const letters = engine.queues.get("letter");
+  while ((await letters?.getCompletedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(posted).toEqual(["Naoko"]);
+  expect(await letters?.getJobCountByTypes()).toBe(1);
+});
+
+it("says once that a job has ended, well or not", async () => {
+  engine.work();
+  const well = await accepted("Naoko");
+  await engine.until(well, "completed");
+  trouble = () => {
+    throw new RejectedError({ code: "no", title: "No.", detail: "No.", vendor: null });
+  };
+  const badly = await accepted("Ken");
+  await engine.until(badly, "failed");
+  const parcels = engine.queues.get("parcel");
+  while ((await parcels?.getFailedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(ended.filter((id) => id === well || id === badly)).toEqual([well, badly]);
+});
+
+it("runs a sweep by itself, and one that came due while no worker ran as soon as one is back", async () => {
+  const queue = engine.queues.get("sweep");
+  if (queue === undefined) throw new Error("no queue");
+  await keepSchedule(queue, { dailyAtHour: 9, timeZone: "Asia/Tokyo" }, 1000);
+  const [next] = await queue.getDelayed();
+  expect(new Date((next?.timestamp ?? 0) + (next?.delay ?? 0)).getUTCHours()).toBe(0);
+  await keepSchedule(queue, "every sweep", 3_600_000);
+  const [due] = await queue.getWaiting();
+  await keepSchedule(queue, "every sweep", 3_600_000); // another worker, or the next start
+  expect((await queue.getWaiting()).map(({ id }) => id)).toEqual([due?.id]);
+  engine.work();
+  while ((await queue.getCompletedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(swept).toBe(1);
+  expect(await queue.getDelayedCount()).toBe(1);
+});
