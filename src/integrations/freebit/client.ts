@@ -1,4 +1,5 @@
 import { UnavailableError, UnknownOutcomeError } from "../../domain/errors.ts";
+import { dayInJapan } from "../../domain/japan-calendar.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { freebitApi, type ApiSettings } from "./api.ts";
@@ -100,12 +101,10 @@ const shown = ({ resultCode, statusCode }: Codes): FreebitAnswer => ({
 
 const isLine = (account: string): boolean => /^\d+$/.test(account);
 
-const JAPAN_MS = 9 * 3_600_000;
-
 /** Whether `runDate` is a day of the calendar, YYYYMMDD, later than today in Japan. */
 function isAhead(runDate: string, nowMs: number): boolean {
-  const day = (ms: number) => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
   const [, year, month, date] = /^(\d{4})(\d{2})(\d{2})$/.exec(runDate) ?? [];
-  const ms = Date.UTC(Number(year), Number(month) - 1, Number(date));
-  return Number.isFinite(ms) && day(ms) === runDate && runDate > day(nowMs + JAPAN_MS);
+  const midnight = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
+  const day = `${year}-${month}-${date}`;
+  return Number.isFinite(midnight.getTime()) && dayInJapan(midnight) === day && day > dayInJapan(new Date(nowMs));
 }
