@@ -1,6 +1,7 @@
 import { isClassified, UnavailableError, type Vendor } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
 import { mailClient, type Mail } from "./integrations/mail/client.ts";
+import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
 import type { Metrics } from "./metrics.ts";
@@ -12,6 +13,7 @@ export interface Services {
   readonly salesforce: Salesforce;
   readonly whmcs: Whmcs;
   readonly mail: Mail;
+  readonly letters: Letters;
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -27,6 +29,7 @@ export function openServices(
     salesforce: salesforceClient({ settings, call: call("salesforce") }),
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
     mail: mailClient({ settings, call: call("mail") }),
+    letters: openLetters({ settings }),
   };
 }
 
