@@ -54,6 +54,7 @@ const LINKS = {
   opportunityId: "maybe",
   opportunityUrl: "maybe",
   whmcsUrl: "always",
+  whmcsClientId: "always",
 } as const;
 
 export const PAGES = {
@@ -111,6 +112,7 @@ export const PAGES = {
           accountUrl: "always",
           opportunityUrl: "always",
           whmcsUrl: "always",
+          whmcsClientId: "always",
         },
       },
     },
@@ -181,7 +183,7 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
         several: letter.due.length + letter.more > 1,
         more: letter.more === 0 ? null : String(letter.more),
         due: letter.due.map((due) => {
-          const { accountId, accountUrl, whmcsUrl } = linksTo(due, around);
+          const { accountId, accountUrl, whmcsUrl, whmcsClientId } = linksTo(due, around);
           return {
             service: due.service,
             serviceId: String(due.serviceId),
@@ -190,6 +192,7 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
             accountId,
             accountUrl,
             whmcsUrl,
+            whmcsClientId,
             opportunityUrl: `${around.salesforceUrl}/${due.opportunityId}`,
           };
         }),
@@ -224,17 +227,18 @@ interface Whereabouts {
   readonly accountId: string;
   readonly opportunityId?: string | undefined;
   readonly whmcsClientId: number;
-  readonly serviceId: number;
 }
 
-function linksTo({ accountId, opportunityId, whmcsClientId, serviceId }: Whereabouts, around: Surroundings) {
+function linksTo({ accountId, opportunityId, whmcsClientId }: Whereabouts, around: Surroundings) {
   const { salesforceUrl, whmcsUrl } = around;
   return {
     accountId,
     accountUrl: `${salesforceUrl}/${accountId}`,
     opportunityId: opportunityId ?? null,
     opportunityUrl: opportunityId === undefined ? null : `${salesforceUrl}/${opportunityId}`,
-    whmcsUrl: `${whmcsUrl}/admin/clientsservices.php?userid=${String(whmcsClientId)}&id=${String(serviceId)}`,
+    // The root alone: installations may call their admin folder otherwise, so its pages are named in the templates.
+    whmcsUrl,
+    whmcsClientId: String(whmcsClientId),
   };
 }
 
