@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { createApi } from "./api/app.ts";
 import { healthRoutes } from "./api/health.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
+import { followApprovalEvents } from "./approval-events.ts";
 import type { Vendor } from "./domain/errors.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
@@ -16,6 +17,7 @@ import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
 import { sealingWith } from "./queues/sealing.ts";
+import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -136,6 +138,18 @@ function prepareWorker(
     onAttempt: metrics.attempt,
   };
   let workers: { close(): Promise<void> }[] = [];
+  let following: Promise<void> | undefined;
+  const follow = () =>
+    followApprovalEvents(
+      {
+        salesforce: common.services.salesforce,
+        intake: common.intake,
+        provisioning,
+        position: streamPosition(redis, prefix, "approvals"),
+        log,
+      },
+      stopping.signal,
+    );
   return {
     start() {
       whenReady(redis, log, async () => {
@@ -146,6 +160,7 @@ function prepareWorker(
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
+        if (settings.SALESFORCE_EVENTS === "on") following ??= follow();
       });
     },
     async stop() {
@@ -153,7 +168,7 @@ function prepareWorker(
       const { SHUTDOWN_TIMEOUT_MS: limit } = settings;
       const cutOff = setTimeout(() => cut.abort(), Math.max(limit - CUT_BEFORE_END_MS, limit / 2));
       // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
-      if (redis.status === "ready") await Promise.all(workers.map((worker) => worker.close()));
+      if (redis.status === "ready") await Promise.all([following, ...workers.map((worker) => worker.close())]);
       clearTimeout(cutOff);
       await quit(redis);
     },

@@ -83,10 +83,11 @@ const cancellationRefusedAdmin = z.strictObject({
 /** One service whose last day has passed and that WHMCS still runs. */
 const dueService = z.strictObject({
   service: z.enum(["Internet", "VPN"]),
-  serviceId: whmcsId,
+  /** Absent where the Opportunity names none. */
+  serviceId: whmcsId.optional(),
   lastDay: day,
-  accountId: salesforceId,
-  whmcsClientId: whmcsId,
+  /** Absent where the account names none. */
+  whmcsClientId: whmcsId.optional(),
   opportunityId: salesforceId,
   /** Internet only: `LineReturn__c` as Salesforce has it. */
   lineReturn: line(255).optional(),

@@ -37,3 +37,8 @@ export function commoditiesOf(type: ServiceType): readonly string[] {
 export function typeOfCommodity(commodity: string | null): ServiceType | null {
   return SERVICE_TYPES.find((type) => commodity !== null && COMMODITIES[type].includes(commodity)) ?? null;
 }
+
+/** Whether a service with this status, in WHMCS's words, is over. */
+export function isEnded(status: string | null): boolean {
+  return status === "Terminated" || status === "Cancelled";
+}

@@ -105,14 +105,12 @@ export const PAGES = {
       due: {
         each: {
           service: "always",
-          serviceId: "always",
+          serviceId: "maybe",
           lastDay: "always",
           lineReturn: "maybe",
-          accountId: "always",
-          accountUrl: "always",
           opportunityUrl: "always",
           whmcsUrl: "always",
-          whmcsClientId: "always",
+          whmcsClientId: "maybe",
         },
       },
     },
@@ -182,20 +180,15 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
         count: String(letter.due.length + letter.more),
         several: letter.due.length + letter.more > 1,
         more: letter.more === 0 ? null : String(letter.more),
-        due: letter.due.map((due) => {
-          const { accountId, accountUrl, whmcsUrl, whmcsClientId } = linksTo(due, around);
-          return {
-            service: due.service,
-            serviceId: String(due.serviceId),
-            lastDay: dayIn(language, due.lastDay),
-            lineReturn: due.lineReturn ?? null,
-            accountId,
-            accountUrl,
-            whmcsUrl,
-            whmcsClientId,
-            opportunityUrl: `${around.salesforceUrl}/${due.opportunityId}`,
-          };
-        }),
+        due: letter.due.map((due) => ({
+          service: due.service,
+          serviceId: due.serviceId?.toString() ?? null,
+          lastDay: dayIn(language, due.lastDay),
+          lineReturn: due.lineReturn ?? null,
+          whmcsUrl: around.whmcsUrl,
+          whmcsClientId: due.whmcsClientId?.toString() ?? null,
+          opportunityUrl: `${around.salesforceUrl}/${due.opportunityId}`,
+        })),
       } satisfies View<(typeof PAGES)["due-today-admin"]["says"]>;
   }
 }

@@ -42,6 +42,22 @@ export async function onlyRow(salesforce: Connection, query: string): Promise<Ro
   return wholeList.parse(answer).records[0] ?? null;
 }
 
+const page = z.union([
+  wholeList,
+  z.object({ done: z.literal(false), nextRecordsUrl: z.string(), records: z.array(record) }),
+]);
+
+/** Every row of `query`, page by page: a call for each 2,000 rows. */
+export async function everyRow(salesforce: Connection, query: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  let answer = page.parse(await salesforce.query(query));
+  for (;;) {
+    rows.push(...answer.records);
+    if (answer.done) return rows;
+    answer = page.parse(await salesforce.queryMore(answer.nextRecordsUrl));
+  }
+}
+
 /** The value at `path` (relationships, then the field), or null where a relationship on the way is empty. */
 export function at<Schema extends z.ZodType>(row: Row, path: readonly string[], schema: Schema): z.output<Schema> {
   let value: unknown = row;

@@ -3,9 +3,11 @@ import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { asking } from "./asking.ts";
 import { eligibilityVerbs } from "./eligibility.ts";
+import { eventVerbs } from "./events.ts";
 import { fieldNames } from "./fields.ts";
 import { provisioningVerbs } from "./provisioning.ts";
 import { keepSessions, type SignInSettings } from "./session.ts";
+import { sweepVerbs } from "./sweeps.ts";
 
 // What verbs give are types, not interfaces: only so does TypeScript see that JSON keeps them, which a step's memory asks for.
 
@@ -53,6 +55,26 @@ export type OrderedItem = {
   readonly name: string;
 };
 
+/** An `OrderProvisionRequested__e`; `orderId` is whatever stood in its field. */
+export interface ApprovalEvent {
+  /** Its place in the stream. */
+  readonly replayId: number;
+  readonly orderId: unknown;
+}
+
+/** An Opportunity that is to be cancelled, or was. */
+export type DueCancellation = {
+  readonly opportunityId: OpportunityId;
+  readonly whmcsClientId: number | null;
+  readonly stage: string;
+  readonly commodity: string | null;
+  readonly whmcsServiceId: number | null;
+  /** `LineReturn__c`, for Internet: `NotYet`, `SentKit`, `Returned`, `不要`. */
+  readonly lineReturn: string | null;
+  /** The scheduled end, ISO 8601. */
+  readonly endsAt: string | null;
+};
+
 export type OpportunityLink = {
   readonly stage: string;
   readonly whmcsServiceId: number | null;
@@ -75,13 +97,43 @@ export interface Salesforce {
   activate(activation: { readonly opportunityId: OpportunityId; readonly whmcsServiceId: number }): Promise<void>;
   /** Null where there is no such Opportunity. */
   opportunityLink(opportunityId: OpportunityId): Promise<OpportunityLink | null>;
+  /**
+   * Approved orders whose service is not active yet. Those without an Opportunity in `Post Processing`, which only a person
+   * can mend, count where they were changed since `since`: older ones are of a time before us. A call a 2,000 orders.
+   */
+  approvedOrders(since: Date): Promise<readonly OrderId[]>;
+  /**
+   * Hears the events that come after one's place in the stream (-2: all that are kept), in order, until `signal` aborts.
+   * Throws `UnavailableError` where the stream ends otherwise; `POSITION_TOO_OLD` where that place is no longer known.
+   */
+  followApprovals(stream: {
+    readonly after: number;
+    readonly hear: (event: ApprovalEvent) => void;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
+  /** The Opportunities in `△Cancelling` whose date is not after `now`. A call a 2,000. */
+  dueCancellations(now: Date): Promise<readonly DueCancellation[]>;
+  /** The Opportunities in `△Cancelled` whose equipment came back, or need not, while their Case is still open. */
+  linesThatCameBack(): Promise<readonly OpportunityId[]>;
+  /** Null where there is no such Opportunity. */
+  dueCancellation(opportunityId: OpportunityId): Promise<DueCancellation | null>;
+  openCancellationCases(opportunityId: OpportunityId): Promise<readonly CaseId[]>;
+  /** Moves the Opportunity to `△Cancelled` and closes the Cases: all or none; the same twice is the same as once. */
+  closeCancellation(end: { readonly opportunityId: OpportunityId; readonly caseIds: readonly CaseId[] }): Promise<void>;
 }
 
 export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API_VERSION" | "SALESFORCE_FIELDS">;
 
 /** The client for one org. Make one a process: it keeps the session. Throws where a setting is missing or names an unknown field. */
 export function salesforceClient({ settings, call }: { settings: SalesforceSettings; call: VendorCall }): Salesforce {
-  const ask = asking({ call, sessions: keepSessions(settings), version: settings.SALESFORCE_API_VERSION });
+  const sessions = keepSessions(settings);
+  const version = settings.SALESFORCE_API_VERSION;
+  const ask = asking({ call, sessions, version });
   const fields = fieldNames(settings.SALESFORCE_FIELDS);
-  return { ...eligibilityVerbs(ask, fields), ...provisioningVerbs(ask, fields) };
+  return {
+    ...eligibilityVerbs(ask, fields),
+    ...provisioningVerbs(ask, fields),
+    ...sweepVerbs(ask, fields),
+    ...eventVerbs(sessions, version, fields),
+  };
 }

@@ -18,6 +18,8 @@ export interface Sessions {
   current(asker: Asker): Promise<Session>;
   /** A session other than `refused`: one that someone else has got meanwhile, or a new one. */
   after(refused: Session, asker: Asker): Promise<Session>;
+  /** Says that a session is no longer taken: the next call gets another. */
+  refuse(session: Session): void;
 }
 
 /** The call that needs a session. */
@@ -68,12 +70,17 @@ export function keepSessions(settings: SignInSettings): Sessions {
     return orAborted(underWay, signal);
   }
 
+  const refuse = (session: Session) => {
+    if (held === session) held = null;
+  };
+
   return {
     current: obtain,
     after(refused, asker) {
-      if (held === refused) held = null;
+      refuse(refused);
       return obtain(asker);
     },
+    refuse,
   };
 }
 

@@ -12,6 +12,11 @@ export function name(path: string): SoqlName {
   return { soqlName: path };
 }
 
+/** Several names, with commas between: what a query selects. */
+export function names(paths: readonly string[]): SoqlName {
+  return { soqlName: paths.map((path) => name(path).soqlName).join(", ") };
+}
+
 /** A SOQL query whose values are escaped: `` soql`SELECT Id FROM Account WHERE Name = ${accountName}` ``. */
 export function soql(texts: TemplateStringsArray, ...values: readonly SoqlValue[]): string {
   return texts.map((text, index) => (index === 0 ? text : literal(values[index - 1] ?? null) + text)).join("");

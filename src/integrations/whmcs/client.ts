@@ -43,6 +43,10 @@ export interface Whmcs {
   orderStatus(orderId: number): Promise<string | null>;
   /** The client's orders that carry the Opportunity's mark, oldest first. */
   ordersOf(of: { readonly clientId: number; readonly opportunityId: OpportunityId }): Promise<readonly FoundOrder[]>;
+  /** A service's status (`FoundOrder` names them); null where there is no such service. */
+  serviceStatus(serviceId: number): Promise<string | null>;
+  /** Ends a service through its product's module: its line or account is gone then. */
+  terminate(serviceId: number): Promise<void>;
   /** Which of `ids` are products; WHMCS's add-ons have ids of their own, and are not among them. */
   productsAmong(ids: readonly number[]): Promise<ReadonlySet<number>>;
 }
@@ -135,6 +139,25 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
             .toSorted((one, other) => one.serviceId - other.serviceId),
         }))
         .toSorted((one, other) => one.orderId - other.orderId);
+    },
+
+    async serviceStatus(serviceId) {
+      const { products } = await perform({
+        action: "GetClientsProducts",
+        writes: false,
+        parameters: { serviceid: serviceId },
+        answer: servicePage,
+      });
+      return products.find(({ id }) => id === serviceId)?.status ?? null;
+    },
+
+    async terminate(serviceId) {
+      await perform({
+        action: "ModuleTerminate",
+        writes: true,
+        parameters: { serviceid: serviceId },
+        answer: z.object({}),
+      });
     },
 
     async productsAmong(ids) {

@@ -138,6 +138,14 @@ const REFUSALS: readonly (readonly [RegExp, Reason])[] = [
     },
   ],
   [
+    /^(service not assigned to a module|module not found)/i,
+    {
+      code: "whmcs-no-module",
+      title: "The service's product has no module in WHMCS that could end it.",
+      detail: "End the service in WHMCS by hand and set it to Terminated, then retry.",
+    },
+  ],
+  [
     /^order id not found/i,
     {
       code: "whmcs-order-not-found",

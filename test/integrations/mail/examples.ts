@@ -6,6 +6,7 @@ const whereabouts = {
   whmcsClientId: 7,
   opportunityId: "0065g00000AbCdEAAV",
 };
+const { accountId: __, ...place } = whereabouts;
 const toCustomer = {
   template: "cancellation-confirmed",
   to: "hanako@customer.example",
@@ -65,7 +66,7 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     template: "due-today-admin",
     to: "administrator",
     today: "2027-01-01",
-    due: [{ service: "VPN", serviceId: 1236, lastDay: "2026-12-30", ...whereabouts }],
+    due: [{ service: "VPN", serviceId: 1236, lastDay: "2026-12-30", ...place }],
     more: 0,
   },
   "due-many": {
@@ -73,9 +74,9 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     to: "administrator",
     today: "2027-01-01",
     due: [
-      { service: "Internet", serviceId: 1234, lastDay: "2026-12-31", lineReturn: "SentKit", ...whereabouts },
-      { service: "Internet", serviceId: 1235, lastDay: "2026-12-31", lineReturn: "不要", ...whereabouts },
-      { service: "VPN", serviceId: 1236, lastDay: "2026-12-30", ...whereabouts },
+      { service: "Internet", serviceId: 1234, lastDay: "2026-12-31", lineReturn: "SentKit", ...place },
+      { service: "Internet", serviceId: 1235, lastDay: "2026-12-31", lineReturn: "不要", ...place },
+      { service: "VPN", lastDay: "2026-12-30", opportunityId: place.opportunityId },
     ],
     more: 4,
   },
