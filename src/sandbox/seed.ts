@@ -285,7 +285,7 @@ function markStandard(records: Records, pricebookId: string): void {
 }
 
 /** WHMCS's side of the same company. Each product's custom field has an id of its own: 100 more than the product's. */
-export function seedWhmcs(): Billing {
+export function seedWhmcs(now: () => number): Billing {
   const items = Object.values(ITEMS);
   const products = items
     .filter(({ itemClass }) => itemClass !== "Add-on")
@@ -313,5 +313,5 @@ export function seedWhmcs(): Billing {
           },
         ],
   );
-  return billing(products, addons, clients);
+  return billing(products, addons, clients, now);
 }

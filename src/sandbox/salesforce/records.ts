@@ -61,11 +61,15 @@ function checkedInput(type: ObjectType, input: unknown, isNew: boolean): Record<
   return checked;
 }
 
-/** `now` is milliseconds since 1970; two writes never get the same moment. */
+/** Two writes never get the same moment; only a clock that was set back by more than this is followed back. */
+const CLOCK_SET_BACK_MS = 60_000;
+
+/** `now` is milliseconds since 1970. */
 export function records(tables: Tables, now: () => number): Records {
   let lastMoment = 0;
   const moment = () => {
-    lastMoment = Math.max(now(), lastMoment + 1);
+    const at = now();
+    lastMoment = at < lastMoment - CLOCK_SET_BACK_MS ? at : Math.max(at, lastMoment + 1);
     return dateTimeText(lastMoment);
   };
 

@@ -121,6 +121,6 @@ export function moduleTerminate(billing: Billing, given: Parameters): object {
   if ((billing.products.get(service.pid)?.module ?? "") === "")
     throw new WhmcsError("Service not assigned to a module");
   service.status = "Terminated";
-  service.terminationDate = wallClock(Date.now()).slice(0, 10);
+  service.terminationDate = wallClock(billing.now()).slice(0, 10);
   return {};
 }
