@@ -94,6 +94,39 @@ describe("a composite that need not be", () => {
   });
 });
 
+describe("a composite that reads", () => {
+  const read = (url: string, referenceId: string) => ({ method: "GET", url: `${V}/${url}`, referenceId });
+  const soql = (text: string) => `query?q=${encodeURIComponent(text)}`;
+
+  it("answers each part as it would by itself, and a later part knows what an earlier one found", async () => {
+    const account = await seeded("accounts", "checking");
+    const { status, body } = await rest("POST", "composite", {
+      allOrNone: false,
+      compositeRequest: [
+        read(`sobjects/Account/${account}?fields=Name`, "account"),
+        read(soql(`SELECT Id, Opportunity.StageName FROM Case WHERE AccountId = '${account}'`), "cases"),
+        read("sobjects/Case/@{cases.records[0].Id}?fields=Type", "one"),
+        read(soql("SELECT Nothing__c FROM Case"), "wrong"),
+        read(soql("SELECT Id FROM Case WHERE Subject = 'none'"), "none"),
+      ],
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      compositeResponse: [
+        { referenceId: "account", httpStatusCode: 200, body: { Name: "田中 健太" } },
+        {
+          referenceId: "cases",
+          httpStatusCode: 200,
+          body: { totalSize: 1, done: true, records: [{ Opportunity: { StageName: "Introduction" } }] },
+        },
+        { referenceId: "one", httpStatusCode: 200, body: { Type: "Eligibility Check" } },
+        { referenceId: "wrong", httpStatusCode: 400, body: [{ errorCode: "INVALID_FIELD" }] },
+        { referenceId: "none", httpStatusCode: 200, body: { totalSize: 0, done: true, records: [] } },
+      ],
+    });
+  });
+});
+
 describe("a malformed composite", () => {
   const one = { method: "GET", url: `${V}/sobjects`, referenceId: "a" };
   it.each([
