@@ -96,6 +96,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
     case "boolean":
       if (literal.kind !== "boolean") throw wrong("boolean", "should not");
       return literal.value;
+    case "int":
     case "double":
     case "currency":
       if (literal.kind !== "number") throw wrong("double", "should not");
@@ -111,6 +112,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
       if (value === undefined) throw wrong(field.type === "date" ? "date" : "dateTime", "should not");
       return value;
     }
+    case "base64":
     case "string":
     case "textarea":
     case "email":
@@ -159,7 +161,7 @@ function ordered(operator: Operator, left: FieldValue, right: FieldValue): boole
 
 /** Long texts can be read but not searched. */
 function filterable({ field }: Bound): Field {
-  if (field.type === "textarea" && (field.length ?? 0) > 255)
+  if (field.type === "base64" || (field.type === "textarea" && (field.length ?? 0) > 255))
     throw invalidField(`field '${field.name}' can not be filtered in a query call`);
   return field;
 }

@@ -143,9 +143,24 @@ function bindQuery(
   };
 }
 
+/** Links between files and records are found from one of their ends only. */
+function namesItsEnds(condition: Condition | undefined): boolean {
+  if (condition === undefined) return false;
+  if (condition.kind === "and") return condition.parts.some(namesItsEnds);
+  if (condition.kind !== "compare" && condition.kind !== "in") return false;
+  const [name = "", ...rest] = condition.path.map((step) => step.toLowerCase());
+  const isEnd = rest.length === 0 && (name === "contentdocumentid" || name === "linkedentityid");
+  return isEnd && (condition.kind === "in" ? !condition.negated : condition.operator === "=");
+}
+
 /** Runs a query; `version` is the API version in the records' URLs. Throws INVALID_TYPE, INVALID_FIELD and the like. */
 export function runQuery(records: Records, query: Query, version: string): Found {
   const type = objectOf(query.from);
+  if (type.name === "ContentDocumentLink" && !namesItsEnds(query.where))
+    throw new SalesforceError(
+      "MALFORMED_QUERY",
+      "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
+    );
   const run = bindQuery(records, type, query, version);
   return run(candidates(records, type, query.where));
 }
