@@ -55,7 +55,7 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
       salesforce: { records: org, sessions: sessions(), cursors: new Map() } satisfies Salesforce,
       seed,
       outbound,
-      billing: seedWhmcs(time.now),
+      billing: seedWhmcs(seed, time.now),
     };
   };
   let current = fresh();
