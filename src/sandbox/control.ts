@@ -34,6 +34,8 @@ const recordInput = z.strictObject({
 const outboundInput = z.strictObject({ orderIds: z.array(z.string()).min(1).max(100), to: httpUrl.optional() });
 const urlInput = z.strictObject({ url: httpUrl.nullable() });
 const clockInput = z.strictObject({ now: z.iso.datetime({ offset: true }).nullable() });
+const eventsInput = z.strictObject({ publishOnApproval: z.boolean() });
+const eventInput = z.strictObject({ orderId: z.string().min(1).max(18) });
 const keyInput = z.strictObject({ pem: z.string().nullable() });
 
 /** Answers 400 with the problems where the body is not what `schema` says, and does nothing. */
@@ -127,7 +129,9 @@ export function controlRoutes(world: World): Router {
     }),
   );
   routes.post("/expire-sessions", (_, response) => {
-    world.salesforce().sessions.expireAll();
+    const { sessions, streaming } = world.salesforce();
+    sessions.expireAll();
+    streaming.checkSessions(sessions.isOpen);
     response.status(204).end();
   });
   routes.put(
@@ -137,6 +141,27 @@ export function controlRoutes(world: World): Router {
       response.status(204).end();
     }),
   );
+
+  routes.put(
+    "/events",
+    accepting(eventsInput, ({ publishOnApproval }, _, response) => {
+      world.switches().publishOnApproval = publishOnApproval;
+      response.status(204).end();
+    }),
+  );
+  routes.post(
+    "/events",
+    accepting(eventInput, ({ orderId }, _, response) => {
+      const event = world
+        .salesforce()
+        .events.publish(knownObject("OrderProvisionRequested__e"), { Order_Id__c: orderId });
+      response.status(201).json(event);
+    }),
+  );
+  routes.post("/drop-streaming-clients", (_, response) => {
+    world.salesforce().streaming.dropClients();
+    response.status(204).end();
+  });
 
   routes.put(
     "/outbound-url",

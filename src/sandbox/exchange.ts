@@ -23,6 +23,8 @@ export interface Exchange {
   readonly summary: string;
   /** Does what was asked, writes included, at once: it never waits. */
   readonly perform: () => Answer;
+  /** Where the vendor itself waits before it performs, as in a long poll: calls back once. A fault does not wait. */
+  readonly wait?: (ready: () => void) => void;
   /** The error that this vendor's own software would answer. */
   readonly vendorError: (fault: Fault) => Answer;
 }
@@ -43,7 +45,7 @@ export function send(response: Response, answer: Answer): void {
 export function exchange(
   stage: Stage,
   response: Response,
-  { vendor, operation, summary, perform, vendorError }: Exchange,
+  { vendor, operation, summary, perform, wait = (ready) => ready(), vendorError }: Exchange,
 ): void {
   const note = stage.calls.arrived(vendor, operation, summary);
   const answer = (given: Answer) => {
@@ -52,7 +54,7 @@ export function exchange(
   };
   const fault = stage.faults.take(vendor, operation);
   if (fault === undefined) {
-    answer(perform());
+    wait(() => answer(perform()));
     return;
   }
   note.hitBy(fault.mode);

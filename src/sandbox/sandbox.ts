@@ -5,6 +5,7 @@ import { controlRoutes } from "./control.ts";
 import { faultList } from "./faults.ts";
 import { startMailServer } from "./mail.ts";
 import { pageRoutes } from "./page.ts";
+import { salesforceStreaming } from "./salesforce/cometd.ts";
 import { salesforceData, salesforceToken } from "./salesforce/rest.ts";
 import { timers } from "./timers.ts";
 import { whmcsApi } from "./whmcs/api.ts";
@@ -42,6 +43,7 @@ function application(world: World) {
   const bytes = express.raw({ type: () => true, limit: LARGEST_BODY });
   app.post("/services/oauth2/token", raw, salesforceToken(world.salesforce, world.stage));
   app.use("/services/data", bytes, salesforceData(world.salesforce, world.stage));
+  app.all("/cometd/:version", raw, salesforceStreaming(world.salesforce, world.stage));
   app.post("/whmcs/includes/api.php", raw, whmcsApi(world.billing, world.stage));
   app.use("/control", controlRoutes(world));
   app.use("/", pageRoutes(world));
@@ -87,6 +89,7 @@ export async function startSandbox({
     close: async () => {
       stage.timers.cancelAll();
       world.outbound().cancelAll();
+      world.salesforce().streaming.dropClients();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await Promise.all([closed, mail.close()]);

@@ -21,10 +21,9 @@ export function wholeState(world: World) {
     clock: { now: new Date(world.now()).toISOString(), isSet: world.clock.isSet() },
     credentials: { salesforce: SALESFORCE_CREDENTIALS, whmcs: WHMCS_CREDENTIALS },
     salesforce: Object.fromEntries(
-      objectTypes.map((type) => [
-        type.name,
-        [...records.tables.rows(type)].map((row) => shownRecord(records, type, row)),
-      ]),
+      objectTypes
+        .filter(({ isEvent }) => !isEvent)
+        .map((type) => [type.name, [...records.tables.rows(type)].map((row) => shownRecord(records, type, row))]),
     ),
     whmcs: {
       products: [...products.values()],
@@ -39,6 +38,11 @@ export function wholeState(world: World) {
     },
     mails: world.mail.received(),
     outbound: { url: world.outbound().url(), deliveries: world.outbound().deliveries() },
+    events: {
+      ...world.switches(),
+      retained: world.salesforce().events.retained(),
+      streamingClients: world.salesforce().streaming.clients(),
+    },
     faults: world.stage.faults.active(),
     /** Writes and answers that were put off and are still to come. */
     stillToCome: world.stage.timers.pending(),

@@ -2,10 +2,13 @@ import type { Clock } from "./clock.ts";
 import { clock } from "./clock.ts";
 import type { Stage } from "./exchange.ts";
 import type { MailServer } from "./mail.ts";
+import { announceEvents, channelOf, platformEvents } from "./salesforce/platform-events.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
 import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
-import { records } from "./salesforce/records.ts";
+import { knownObject, records } from "./salesforce/records.ts";
 import type { Salesforce } from "./salesforce/rest.ts";
+import { objectTypes } from "./salesforce/schema.ts";
+import { streaming } from "./salesforce/streaming.ts";
 import { tables } from "./salesforce/tables.ts";
 import { sessions } from "./salesforce/token.ts";
 import type { Seed } from "./seed.ts";
@@ -23,6 +26,8 @@ export interface World {
   readonly billing: () => Billing;
   readonly outbound: () => OutboundMessages;
   readonly seed: () => Seed;
+  /** What the org does by itself; off after a reset. */
+  readonly switches: () => { publishOnApproval: boolean };
   /** Back to the seed: records, orders, mails, calls, faults and sessions, at the real time. The outbound URL goes back to the first one. */
   readonly reset: () => void;
 }
@@ -51,8 +56,19 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS, before);
     outbound.setUrl(outboundUrl);
     announceApprovals(org, outbound);
+    const switches = { publishOnApproval: false };
+    const events = platformEvents(time.now, before);
+    announceEvents(org, events, knownObject("OrderProvisionRequested__e"), () => switches.publishOnApproval);
+    const listeners = streaming(events, objectTypes.filter(({ isEvent }) => isEvent).map(channelOf));
     return {
-      salesforce: { records: org, sessions: sessions(), cursors: new Map() } satisfies Salesforce,
+      salesforce: {
+        records: org,
+        sessions: sessions(),
+        cursors: new Map(),
+        events,
+        streaming: listeners,
+      } satisfies Salesforce,
+      switches,
       seed,
       outbound,
       billing: seedWhmcs(seed, time.now),
@@ -68,9 +84,11 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     billing: () => current.billing,
     outbound: () => current.outbound,
     seed: () => current.seed,
+    switches: () => current.switches,
     reset: () => {
       stage.timers.cancelAll();
       current.outbound.cancelAll();
+      current.salesforce.streaming.dropClients();
       stage.faults.clear();
       stage.calls.clear();
       mail.forget();

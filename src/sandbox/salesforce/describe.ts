@@ -51,9 +51,9 @@ export function objectSummary(type: ObjectType, version: string) {
     keyPrefix: type.keyPrefix,
     custom: isCustom(type.name),
     createable: !type.isMadeBySystem,
-    updateable: true,
-    deletable: true,
-    queryable: true,
+    updateable: !type.isEvent,
+    deletable: !type.isEvent,
+    queryable: !type.isEvent,
     urls: { sobject: url, describe: `${url}/describe`, rowTemplate: `${url}/{ID}` },
   };
 }

@@ -154,6 +154,7 @@ export function records(tables: Tables, now: () => number): Records {
           if (field.autoNumber !== undefined) made[field.name] = tables.nextNumber(type, field);
         }
         save(type, id, undefined, { ...made, ...given });
+        if (type.isEvent) tables.put(type, id, undefined);
         return id;
       }),
     update: (type, id, input) =>

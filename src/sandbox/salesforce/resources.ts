@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Answer } from "../exchange.ts";
 import { everyObject, objectDescription, objectSummary } from "./describe.ts";
 import { SalesforceError, errorAnswer } from "./errors.ts";
@@ -66,11 +66,14 @@ function shown(records: Records, type: ObjectType, id: string, { version, query 
   return { status: 200, body: { attributes: { type: type.name, url }, ...Object.fromEntries(values), Id: id } };
 }
 
+/** What stands among the errors of an event that was published: no error. */
+const enqueued = () => ({ statusCode: "OPERATION_ENQUEUED", message: randomUUID(), fields: [] });
+
 function created(type: ObjectType, id: string, version: string, extra: object): Answer {
   return {
     status: 201,
     headers: { Location: `/services/data/v${version}/sobjects/${type.name}/${id}` },
-    body: { id, success: true, errors: [], ...extra },
+    body: { id, success: true, errors: type.isEvent ? [enqueued()] : [], ...extra },
   };
 }
 

@@ -9,12 +9,17 @@ import type { Records } from "./records.ts";
 import type { Cursors, ResourceRequest } from "./resources.ts";
 import { addressed, answered, resource } from "./resources.ts";
 import type { Sessions } from "./token.ts";
+import { bearerToken } from "./token.ts";
+import type { Streaming } from "./streaming.ts";
+import type { PlatformEvents } from "./platform-events.ts";
 
 /** Salesforce's REST API, under `/services`: finds the operation, lets the ordered faults happen, and answers. */
 
 export interface Salesforce {
   readonly records: Records;
   readonly sessions: Sessions;
+  readonly events: PlatformEvents;
+  readonly streaming: Streaming;
   readonly cursors: Cursors;
 }
 
@@ -93,7 +98,7 @@ export function salesforceData(current: () => Salesforce, stage: Stage): Request
       });
       return;
     }
-    const token = /^(?:Bearer|OAuth) (\S+)$/i.exec(request.get("authorization") ?? "")?.[1] ?? "";
+    const token = bearerToken(request.get("authorization"));
     let asked: ResourceRequest | undefined;
     let operation: Operation;
     try {

@@ -60,6 +60,8 @@ export interface ObjectType {
   readonly label: string;
   readonly keyPrefix: string;
   readonly isMadeBySystem: boolean;
+  /** A platform event: it is published and never stands in a table. */
+  readonly isEvent: boolean;
   readonly fields: readonly Field[];
 }
 
@@ -259,6 +261,11 @@ const OBJECTS: Readonly<Record<string, ObjectRule>> = {
       IsActive: checkbox(),
     },
   },
+  OrderProvisionRequested__e: {
+    label: "Order Provision Requested",
+    keyPrefix: "e00",
+    fields: { Order_Id__c: text(18, { required: true }) },
+  },
   ContentVersion: {
     label: "Content Version",
     keyPrefix: "068",
@@ -341,6 +348,7 @@ export const objectTypes: readonly ObjectType[] = Object.entries(OBJECTS).map(
     label,
     keyPrefix,
     isMadeBySystem: madeBySystem === true,
+    isEvent: name.endsWith("__e"),
     fields: [...named(ON_EVERY_OBJECT), ...named(fields)],
   }),
 );

@@ -47,6 +47,8 @@ export function objectOf(name: string): ObjectType {
       `sObject type '${name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. ${HINT}`,
     );
   }
+  if (type.isEvent)
+    throw new SalesforceError("INVALID_TYPE_FOR_OPERATION", `entity type ${type.name} does not support query`);
   return type;
 }
 
