@@ -5,6 +5,7 @@ import { FAULT_MODES, VENDORS } from "./faults.ts";
 import type { FaultMode } from "./faults.ts";
 import { send } from "./exchange.ts";
 import { SalesforceError } from "./salesforce/errors.ts";
+import { ACCESSES, fieldAt } from "./salesforce/permissions.ts";
 import { knownObject } from "./salesforce/records.ts";
 import type { Records } from "./salesforce/records.ts";
 import { answered } from "./salesforce/resources.ts";
@@ -36,6 +37,11 @@ const urlInput = z.strictObject({ url: httpUrl.nullable() });
 const clockInput = z.strictObject({ now: z.iso.datetime({ offset: true }).nullable() });
 const eventsInput = z.strictObject({ publishOnApproval: z.boolean() });
 const eventInput = z.strictObject({ orderId: z.string().min(1).max(18) });
+const permissionsInput = z.record(
+  z.string().refine((path) => fieldAt(path) !== undefined, "must name a field of the org: Case.Subject"),
+  z.enum(ACCESSES),
+);
+const limitsInput = z.strictObject({ dailyMax: z.number().int().min(0) });
 const keyInput = z.strictObject({ pem: z.string().nullable() });
 
 /** Answers 400 with the problems where the body is not what `schema` says, and does nothing. */
@@ -162,6 +168,21 @@ export function controlRoutes(world: World): Router {
     world.salesforce().streaming.dropClients();
     response.status(204).end();
   });
+
+  routes.put(
+    "/permissions",
+    accepting(permissionsInput, (accesses, _, response) => {
+      world.salesforce().permissions.set(accesses);
+      response.status(204).end();
+    }),
+  );
+  routes.put(
+    "/limits",
+    accepting(limitsInput, ({ dailyMax }, _, response) => {
+      world.salesforce().usage.setDailyMax(dailyMax);
+      response.status(204).end();
+    }),
+  );
 
   routes.put(
     "/outbound-url",

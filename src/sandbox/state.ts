@@ -38,6 +38,8 @@ export function wholeState(world: World) {
     },
     mails: world.mail.received(),
     outbound: { url: world.outbound().url(), deliveries: world.outbound().deliveries() },
+    permissions: world.salesforce().permissions.all(),
+    apiUsage: { used: world.salesforce().usage.used(), dailyMax: world.salesforce().usage.dailyMax() },
     events: {
       ...world.switches(),
       retained: world.salesforce().events.retained(),

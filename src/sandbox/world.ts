@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import { clock } from "./clock.ts";
 import type { Stage } from "./exchange.ts";
 import type { MailServer } from "./mail.ts";
+import { asUser, permissions } from "./salesforce/permissions.ts";
 import { announceEvents, channelOf, platformEvents } from "./salesforce/platform-events.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
 import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
@@ -9,6 +10,7 @@ import { knownObject, records } from "./salesforce/records.ts";
 import type { Salesforce } from "./salesforce/rest.ts";
 import { objectTypes } from "./salesforce/schema.ts";
 import { streaming } from "./salesforce/streaming.ts";
+import { usage } from "./salesforce/usage.ts";
 import { tables } from "./salesforce/tables.ts";
 import { sessions } from "./salesforce/token.ts";
 import type { Seed } from "./seed.ts";
@@ -56,6 +58,7 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS, before);
     outbound.setUrl(outboundUrl);
     announceApprovals(org, outbound);
+    const allowed = permissions();
     const switches = { publishOnApproval: false };
     const events = platformEvents(time.now, before);
     announceEvents(org, events, knownObject("OrderProvisionRequested__e"), () => switches.publishOnApproval);
@@ -63,6 +66,9 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     return {
       salesforce: {
         records: org,
+        permissions: allowed,
+        user: asUser(org, allowed),
+        usage: usage(time.now),
         sessions: sessions(),
         cursors: new Map(),
         events,

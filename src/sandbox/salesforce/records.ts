@@ -2,6 +2,7 @@ import type { Content } from "./content.ts";
 import { content as contentOf } from "./content.ts";
 import { SalesforceError } from "./errors.ts";
 import { checkRemoval, checkSpecialRules } from "./object-rules.ts";
+import type { Access } from "./permissions.ts";
 import type { Field, FieldValue, Fields, ObjectType } from "./schema.ts";
 import { fieldNamed, objectNamed, objectOfId, targetsOf } from "./schema.ts";
 import { to18 } from "./ids.ts";
@@ -25,6 +26,8 @@ export interface Records {
     fieldName: string,
     value: string,
   ) => { readonly field: Field; readonly value: FieldValue; readonly ids: readonly string[] };
+  /** What whoever asks may do with a field. */
+  readonly access: (type: ObjectType, field: Field) => Access;
   /** A field as it reads, derived or stored. */
   readonly value: (record: Fields, field: Field) => FieldValue;
 }
@@ -138,6 +141,7 @@ export function records(tables: Tables, now: () => number): Records {
   return {
     tables,
     content,
+    access: () => "edit",
     existing,
     create: (type, input) =>
       tables.transaction(() => {

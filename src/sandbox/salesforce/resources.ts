@@ -5,7 +5,6 @@ import { SalesforceError, errorAnswer } from "./errors.ts";
 import type { Records } from "./records.ts";
 import { knownObject } from "./records.ts";
 import type { ObjectType } from "./schema.ts";
-import { fieldNamed } from "./schema.ts";
 import { parseSoql } from "./soql-parse.ts";
 import { runQuery } from "./soql-run.ts";
 import type { Shown } from "./soql-run.ts";
@@ -56,7 +55,11 @@ function shown(records: Records, type: ObjectType, id: string, { version, query 
     .get("fields")
     ?.split(",")
     .map((name) => name.trim());
-  const fields = names === undefined ? type.fields : names.map((name) => fieldNamed(type, name) ?? name);
+  const seen = type.fields.filter((field) => records.access(type, field) !== "hidden");
+  const fields =
+    names === undefined
+      ? seen
+      : names.map((name) => seen.find((field) => field.name.toLowerCase() === name.toLowerCase()) ?? name);
   const values = fields.map((field) => {
     if (typeof field === "string")
       throw new SalesforceError("INVALID_FIELD", `No such column '${field}' on entity '${type.name}'`);
@@ -157,7 +160,7 @@ function sobjects(records: Records, request: ResourceRequest): Resource {
     throw notAllowed(method, "HEAD,GET,POST");
   }
   if (second === "describe" && third === undefined)
-    return { operation: "describe", perform: () => ({ status: 200, body: objectDescription(type, version) }) };
+    return { operation: "describe", perform: () => ({ status: 200, body: objectDescription(records, type, version) }) };
   if (third === undefined) {
     const found = oneRecord(records, type, () => existingOr404(records, type, second), request);
     if (found === undefined) throw notAllowed(method, "HEAD,GET,PATCH,DELETE");

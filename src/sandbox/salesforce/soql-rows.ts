@@ -18,10 +18,14 @@ interface Bound {
 export const HINT = "Please reference your WSDL or the describe call for the appropriate names.";
 const invalidField = (message: string) => new SalesforceError("INVALID_FIELD", message);
 
-export function parentOf(type: ObjectType, name: string): { readonly link: Field; readonly parent: ObjectType } {
+export function parentOf(
+  records: Records,
+  type: ObjectType,
+  name: string,
+): { readonly link: Field; readonly parent: ObjectType } {
   const link = relationshipNamed(type, name);
   const parent = link?.to === undefined ? undefined : objectNamed(link.to);
-  if (link === undefined || parent === undefined) {
+  if (link === undefined || parent === undefined || records.access(type, link) === "hidden") {
     throw invalidField(
       `Didn't understand relationship '${name}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. ${HINT}`,
     );
@@ -29,9 +33,9 @@ export function parentOf(type: ObjectType, name: string): { readonly link: Field
   return { link, parent };
 }
 
-export function fieldOf(type: ObjectType, name: string): Field {
+export function fieldOf(records: Records, type: ObjectType, name: string): Field {
   const field = fieldNamed(type, name);
-  if (field === undefined) {
+  if (field === undefined || records.access(type, field) === "hidden") {
     throw invalidField(
       `No such column '${name}' on entity '${type.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. ${HINT}`,
     );
@@ -63,10 +67,10 @@ export const withoutOwnName = (type: ObjectType, path: Path): Path =>
 export function bind(records: Records, type: ObjectType, fullPath: Path): Bound {
   const [first = "", ...rest] = withoutOwnName(type, fullPath);
   if (rest.length === 0) {
-    const field = fieldOf(type, first);
+    const field = fieldOf(records, type, first);
     return { field, read: (record) => records.value(record, field), isDirect: true };
   }
-  const { link, parent } = parentOf(type, first);
+  const { link, parent } = parentOf(records, type, first);
   const inner = bind(records, parent, rest);
   return {
     field: inner.field,

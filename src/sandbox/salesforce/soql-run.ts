@@ -82,12 +82,12 @@ function projection(
   for (const fullPath of query.paths) {
     const [first = "", ...rest] = withoutOwnName(type, fullPath);
     if (rest.length === 0) {
-      const field = fieldOf(type, first);
+      const field = fieldOf(records, type, first);
       if (columns.has(field.name))
         throw new SalesforceError("MALFORMED_QUERY", `duplicate field selected: ${field.name}`);
       columns.set(field.name, (record) => records.value(record, field));
     } else {
-      const { link, parent } = parentOf(type, first);
+      const { link, parent } = parentOf(records, type, first);
       const known = parents.get(link);
       if (known === undefined) {
         parents.set(link, { parent, paths: [rest] });
@@ -105,7 +105,7 @@ function projection(
   }
   for (const subquery of query.subqueries) {
     const down = childrenOf(type).find(({ name }) => name.toLowerCase() === subquery.from.toLowerCase());
-    if (down === undefined) {
+    if (down === undefined || records.access(down.child, down.field) === "hidden") {
       throw new SalesforceError(
         "INVALID_TYPE",
         `Didn't understand relationship '${subquery.from}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. ${HINT}`,
