@@ -5,6 +5,7 @@ import { FAULT_MODES, VENDORS } from "./faults.ts";
 import type { FaultMode } from "./faults.ts";
 import { send } from "./exchange.ts";
 import { SalesforceError } from "./salesforce/errors.ts";
+import { ACCESSES, fieldAt } from "./salesforce/permissions.ts";
 import { knownObject } from "./salesforce/records.ts";
 import type { Records } from "./salesforce/records.ts";
 import { answered } from "./salesforce/resources.ts";
@@ -33,6 +34,14 @@ const recordInput = z.strictObject({
 });
 const outboundInput = z.strictObject({ orderIds: z.array(z.string()).min(1).max(100), to: httpUrl.optional() });
 const urlInput = z.strictObject({ url: httpUrl.nullable() });
+const clockInput = z.strictObject({ now: z.iso.datetime({ offset: true }).nullable() });
+const eventsInput = z.strictObject({ publishOnApproval: z.boolean() });
+const eventInput = z.strictObject({ orderId: z.string().min(1).max(18) });
+const permissionsInput = z.record(
+  z.string().refine((path) => fieldAt(path) !== undefined, "must name a field of the org: Case.Subject"),
+  z.enum(ACCESSES),
+);
+const limitsInput = z.strictObject({ dailyMax: z.number().int().min(0) });
 const keyInput = z.strictObject({ pem: z.string().nullable() });
 
 /** Answers 400 with the problems where the body is not what `schema` says, and does nothing. */
@@ -70,6 +79,14 @@ export function controlRoutes(world: World): Router {
     world.reset();
     response.status(204).end();
   });
+
+  routes.put(
+    "/clock",
+    accepting(clockInput, ({ now }, _, response) => {
+      world.clock.set(now === null ? null : Date.parse(now));
+      response.status(204).end();
+    }),
+  );
 
   routes.get("/faults", (_, response) => {
     response.json(faults.active());
@@ -118,7 +135,9 @@ export function controlRoutes(world: World): Router {
     }),
   );
   routes.post("/expire-sessions", (_, response) => {
-    world.salesforce().sessions.expireAll();
+    const { sessions, streaming } = world.salesforce();
+    sessions.expireAll();
+    streaming.checkSessions(sessions.isOpen);
     response.status(204).end();
   });
   routes.post("/expire-freebit-keys", (_, response) => {
@@ -129,6 +148,42 @@ export function controlRoutes(world: World): Router {
     "/jwt-public-key",
     accepting(keyInput, ({ pem }, _, response) => {
       world.salesforce().sessions.trustPublicKey(pem);
+      response.status(204).end();
+    }),
+  );
+
+  routes.put(
+    "/events",
+    accepting(eventsInput, ({ publishOnApproval }, _, response) => {
+      world.switches().publishOnApproval = publishOnApproval;
+      response.status(204).end();
+    }),
+  );
+  routes.post(
+    "/events",
+    accepting(eventInput, ({ orderId }, _, response) => {
+      const event = world
+        .salesforce()
+        .events.publish(knownObject("OrderProvisionRequested__e"), { Order_Id__c: orderId });
+      response.status(201).json(event);
+    }),
+  );
+  routes.post("/drop-streaming-clients", (_, response) => {
+    world.salesforce().streaming.dropClients();
+    response.status(204).end();
+  });
+
+  routes.put(
+    "/permissions",
+    accepting(permissionsInput, (accesses, _, response) => {
+      world.salesforce().permissions.set(accesses);
+      response.status(204).end();
+    }),
+  );
+  routes.put(
+    "/limits",
+    accepting(limitsInput, ({ dailyMax }, _, response) => {
+      world.salesforce().usage.setDailyMax(dailyMax);
       response.status(204).end();
     }),
   );

@@ -3,7 +3,7 @@ import type { CallLog } from "./calls.ts";
 import type { Fault, Faults, Vendor } from "./faults.ts";
 import type { Timers } from "./timers.ts";
 
-/** What a vendor answers: a string goes out as it is, undefined as an empty body, anything else as JSON. */
+/** What a vendor answers: a string or bytes go out as they are, undefined as an empty body, anything else as JSON. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -23,6 +23,8 @@ export interface Exchange {
   readonly summary: string;
   /** Does what was asked, writes included, at once: it never waits. */
   readonly perform: () => Answer;
+  /** Where the vendor itself waits before it performs, as in a long poll: calls back once. A fault does not wait. */
+  readonly wait?: (ready: () => void) => void;
   /** The error that this vendor's own software would answer. */
   readonly vendorError: (fault: Fault) => Answer;
 }
@@ -33,6 +35,7 @@ const AWAY =
 export function send(response: Response, answer: Answer): void {
   response.status(answer.status).set(answer.headers ?? {});
   if (answer.body === undefined) response.end();
+  else if (Buffer.isBuffer(answer.body)) response.type("application/octet-stream").send(answer.body);
   else if (typeof answer.body === "string")
     response.type(answer.body.startsWith("<") ? "html" : "text").send(answer.body);
   else response.json(answer.body);
@@ -42,7 +45,7 @@ export function send(response: Response, answer: Answer): void {
 export function exchange(
   stage: Stage,
   response: Response,
-  { vendor, operation, summary, perform, vendorError }: Exchange,
+  { vendor, operation, summary, perform, wait = (ready) => ready(), vendorError }: Exchange,
 ): void {
   const note = stage.calls.arrived(vendor, operation, summary);
   const answer = (given: Answer) => {
@@ -51,7 +54,7 @@ export function exchange(
   };
   const fault = stage.faults.take(vendor, operation);
   if (fault === undefined) {
-    answer(perform());
+    wait(() => answer(perform()));
     return;
   }
   note.hitBy(fault.mode);

@@ -6,6 +6,7 @@ import { faultList } from "./faults.ts";
 import { freebitApi } from "./freebit/api.ts";
 import { startMailServer } from "./mail.ts";
 import { pageRoutes } from "./page.ts";
+import { salesforceStreaming } from "./salesforce/cometd.ts";
 import { salesforceData, salesforceToken } from "./salesforce/rest.ts";
 import { timers } from "./timers.ts";
 import { whmcsApi } from "./whmcs/api.ts";
@@ -40,8 +41,10 @@ function application(world: World) {
   app.disable("x-powered-by");
   app.set("etag", false);
   const raw = express.text({ type: () => true, limit: LARGEST_BODY });
+  const bytes = express.raw({ type: () => true, limit: LARGEST_BODY });
   app.post("/services/oauth2/token", raw, salesforceToken(world.salesforce, world.stage));
-  app.use("/services/data", raw, salesforceData(world.salesforce, world.stage));
+  app.use("/services/data", bytes, salesforceData(world.salesforce, world.stage));
+  app.all("/cometd/:version", raw, salesforceStreaming(world.salesforce, world.stage));
   app.post("/whmcs/includes/api.php", raw, whmcsApi(world.billing, world.stage));
   app.use("/freebit", raw, freebitApi({ lines: world.lines, keys: world.freebitKeys, stage: world.stage }));
   app.use("/control", controlRoutes(world));
@@ -88,6 +91,7 @@ export async function startSandbox({
     close: async () => {
       stage.timers.cancelAll();
       world.outbound().cancelAll();
+      world.salesforce().streaming.dropClients();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await Promise.all([closed, mail.close()]);

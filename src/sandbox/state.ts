@@ -19,12 +19,12 @@ export function wholeState(world: World) {
   return {
     organizationId: ORGANIZATION_ID,
     seed: world.seed(),
+    clock: { now: new Date(world.now()).toISOString(), isSet: world.clock.isSet() },
     credentials: { salesforce: SALESFORCE_CREDENTIALS, whmcs: WHMCS_CREDENTIALS, freebit: FREEBIT_CREDENTIALS },
     salesforce: Object.fromEntries(
-      objectTypes.map((type) => [
-        type.name,
-        [...records.tables.rows(type)].map((row) => shownRecord(records, type, row)),
-      ]),
+      objectTypes
+        .filter(({ isEvent }) => !isEvent)
+        .map((type) => [type.name, [...records.tables.rows(type)].map((row) => shownRecord(records, type, row))]),
     ),
     whmcs: {
       products: [...products.values()],
@@ -40,6 +40,13 @@ export function wholeState(world: World) {
     freebit: { lines: world.lines().all() },
     mails: world.mail.received(),
     outbound: { url: world.outbound().url(), deliveries: world.outbound().deliveries() },
+    permissions: world.salesforce().permissions.all(),
+    apiUsage: { used: world.salesforce().usage.used(), dailyMax: world.salesforce().usage.dailyMax() },
+    events: {
+      ...world.switches(),
+      retained: world.salesforce().events.retained(),
+      streamingClients: world.salesforce().streaming.clients(),
+    },
     faults: world.stage.faults.active(),
     /** Writes and answers that were put off and are still to come. */
     stillToCome: world.stage.timers.pending(),

@@ -1,12 +1,19 @@
+import type { Clock } from "./clock.ts";
+import { clock } from "./clock.ts";
 import type { Stage } from "./exchange.ts";
 import type { AuthKeys } from "./freebit/auth-keys.ts";
 import { authKeys } from "./freebit/auth-keys.ts";
 import type { Lines } from "./freebit/lines.ts";
 import type { MailServer } from "./mail.ts";
+import { asUser, permissions } from "./salesforce/permissions.ts";
+import { announceEvents, channelOf, platformEvents } from "./salesforce/platform-events.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
 import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
-import { records } from "./salesforce/records.ts";
+import { knownObject, records } from "./salesforce/records.ts";
 import type { Salesforce } from "./salesforce/rest.ts";
+import { objectTypes } from "./salesforce/schema.ts";
+import { streaming } from "./salesforce/streaming.ts";
+import { usage } from "./salesforce/usage.ts";
 import { tables } from "./salesforce/tables.ts";
 import { sessions } from "./salesforce/token.ts";
 import type { Seed } from "./seed.ts";
@@ -16,6 +23,9 @@ import type { Billing } from "./whmcs/billing.ts";
 /** Everything that the sandbox holds in memory. What a reset replaces is reached by a function. */
 export interface World {
   readonly stage: Stage;
+  readonly clock: Clock;
+  /** The vendors' time, in milliseconds since 1970: the clock's. */
+  readonly now: () => number;
   readonly mail: MailServer;
   readonly salesforce: () => Salesforce;
   readonly billing: () => Billing;
@@ -24,7 +34,9 @@ export interface World {
   readonly freebitKeys: AuthKeys;
   readonly outbound: () => OutboundMessages;
   readonly seed: () => Seed;
-  /** Back to the seed: records, orders, mails, calls, faults and sessions. The outbound URL goes back to the first one. */
+  /** What the org does by itself; off after a reset. */
+  readonly switches: () => { publishOnApproval: boolean };
+  /** Back to the seed: records, orders, mails, calls, faults and sessions, at the real time. The outbound URL goes back to the first one. */
   readonly reset: () => void;
 }
 
@@ -41,26 +53,45 @@ export interface WorldOptions {
 const HOUR_MS = 60 * 60 * 1000;
 
 export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, newIds }: WorldOptions): World {
+  const time = clock();
   const fresh = () => {
+    time.set(null);
     const before = newIds ? Math.floor(Date.now() / 1000) % 900_000_000 : 0;
     let now = () => Date.now() - 3 * HOUR_MS; // the seed is three hours old
     const org = records(tables(before), () => now());
     const seed = seedSalesforce(org, now());
-    now = Date.now;
+    now = time.now;
     const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS, before);
     outbound.setUrl(outboundUrl);
     announceApprovals(org, outbound);
+    const allowed = permissions();
+    const switches = { publishOnApproval: false };
+    const events = platformEvents(time.now, before);
+    announceEvents(org, events, knownObject("OrderProvisionRequested__e"), () => switches.publishOnApproval);
+    const listeners = streaming(events, objectTypes.filter(({ isEvent }) => isEvent).map(channelOf));
     return {
-      salesforce: { records: org, sessions: sessions(), cursors: new Map() } satisfies Salesforce,
+      salesforce: {
+        records: org,
+        permissions: allowed,
+        user: asUser(org, allowed),
+        usage: usage(time.now),
+        sessions: sessions(),
+        cursors: new Map(),
+        events,
+        streaming: listeners,
+      } satisfies Salesforce,
+      switches,
       seed,
       outbound,
-      billing: seedWhmcs(),
-      lines: seedFreebit(() => Date.now()),
+      billing: seedWhmcs(seed, time.now),
+      lines: seedFreebit(time.now),
     };
   };
   let current = fresh();
   return {
     stage,
+    clock: time,
+    now: time.now,
     mail,
     salesforce: () => current.salesforce,
     billing: () => current.billing,
@@ -68,9 +99,11 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     freebitKeys: authKeys(),
     outbound: () => current.outbound,
     seed: () => current.seed,
+    switches: () => current.switches,
     reset: () => {
       stage.timers.cancelAll();
       current.outbound.cancelAll();
+      current.salesforce.streaming.dropClients();
       stage.faults.clear();
       stage.calls.clear();
       mail.forget();

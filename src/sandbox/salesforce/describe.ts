@@ -1,13 +1,15 @@
+import type { Access } from "./permissions.ts";
+import type { Records } from "./records.ts";
 import type { Field, ObjectType } from "./schema.ts";
-import { childrenOf, objectTypes } from "./schema.ts";
+import { childrenOf, objectTypes, targetsOf } from "./schema.ts";
 
 /** The org's schema as the describe calls tell it. */
 
 const isCustom = (name: string) => name.endsWith("__c");
 
-function fieldDescription(field: Field) {
+function fieldDescription(field: Field, access: Access) {
   const calculated = field.derive !== undefined;
-  const editable = field.readOnly !== true;
+  const editable = field.readOnly !== true && access === "edit";
   const isText = field.length !== undefined;
   return {
     name: field.name,
@@ -22,7 +24,7 @@ function fieldDescription(field: Field) {
     createable: editable,
     updateable: editable && field.createOnly !== true,
     nillable: field.required !== true && field.type !== "boolean" && field.type !== "id",
-    defaultedOnCreate: field.default !== undefined || !editable,
+    defaultedOnCreate: field.default !== undefined || field.readOnly === true,
     unique: field.unique === true,
     externalId: field.externalId === true,
     idLookup: field.externalId === true || field.type === "id",
@@ -36,7 +38,7 @@ function fieldDescription(field: Field) {
       validFor: null,
       value,
     })),
-    referenceTo: field.to === undefined ? [] : [field.to],
+    referenceTo: targetsOf(field),
     relationshipName: field.relationship ?? null,
   };
 }
@@ -50,18 +52,22 @@ export function objectSummary(type: ObjectType, version: string) {
     labelPlural: `${type.label}s`,
     keyPrefix: type.keyPrefix,
     custom: isCustom(type.name),
-    createable: true,
-    updateable: true,
-    deletable: true,
-    queryable: true,
+    createable: !type.isMadeBySystem,
+    updateable: !type.isEvent,
+    deletable: !type.isEvent,
+    queryable: !type.isEvent,
     urls: { sobject: url, describe: `${url}/describe`, rowTemplate: `${url}/{ID}` },
   };
 }
 
-export function objectDescription(type: ObjectType, version: string) {
+/** As the user sees it: without the fields that are hidden from it. */
+export function objectDescription(records: Records, type: ObjectType, version: string) {
   return {
     ...objectSummary(type, version),
-    fields: type.fields.map(fieldDescription),
+    fields: type.fields
+      .map((field) => ({ field, access: records.access(type, field) }))
+      .filter(({ access }) => access !== "hidden")
+      .map(({ field, access }) => fieldDescription(field, access)),
     childRelationships: childrenOf(type).map(({ name, child, field }) => ({
       childSObject: child.name,
       field: field.name,

@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Answer } from "../exchange.ts";
 import { everyObject, objectDescription, objectSummary } from "./describe.ts";
 import { SalesforceError, errorAnswer } from "./errors.ts";
 import type { Records } from "./records.ts";
 import { knownObject } from "./records.ts";
 import type { ObjectType } from "./schema.ts";
-import { fieldNamed } from "./schema.ts";
 import { parseSoql } from "./soql-parse.ts";
 import { runQuery } from "./soql-run.ts";
 import type { Shown } from "./soql-run.ts";
@@ -56,7 +55,11 @@ function shown(records: Records, type: ObjectType, id: string, { version, query 
     .get("fields")
     ?.split(",")
     .map((name) => name.trim());
-  const fields = names === undefined ? type.fields : names.map((name) => fieldNamed(type, name) ?? name);
+  const seen = type.fields.filter((field) => records.access(type, field) !== "hidden");
+  const fields =
+    names === undefined
+      ? seen
+      : names.map((name) => seen.find((field) => field.name.toLowerCase() === name.toLowerCase()) ?? name);
   const values = fields.map((field) => {
     if (typeof field === "string")
       throw new SalesforceError("INVALID_FIELD", `No such column '${field}' on entity '${type.name}'`);
@@ -66,11 +69,14 @@ function shown(records: Records, type: ObjectType, id: string, { version, query 
   return { status: 200, body: { attributes: { type: type.name, url }, ...Object.fromEntries(values), Id: id } };
 }
 
+/** What stands among the errors of an event that was published: no error. */
+const enqueued = () => ({ statusCode: "OPERATION_ENQUEUED", message: randomUUID(), fields: [] });
+
 function created(type: ObjectType, id: string, version: string, extra: object): Answer {
   return {
     status: 201,
     headers: { Location: `/services/data/v${version}/sobjects/${type.name}/${id}` },
-    body: { id, success: true, errors: [], ...extra },
+    body: { id, success: true, errors: type.isEvent ? [enqueued()] : [], ...extra },
   };
 }
 
@@ -154,12 +160,14 @@ function sobjects(records: Records, request: ResourceRequest): Resource {
     throw notAllowed(method, "HEAD,GET,POST");
   }
   if (second === "describe" && third === undefined)
-    return { operation: "describe", perform: () => ({ status: 200, body: objectDescription(type, version) }) };
+    return { operation: "describe", perform: () => ({ status: 200, body: objectDescription(records, type, version) }) };
   if (third === undefined) {
     const found = oneRecord(records, type, () => existingOr404(records, type, second), request);
     if (found === undefined) throw notAllowed(method, "HEAD,GET,PATCH,DELETE");
     return found;
   }
+  if (method === "GET" && type.name === "ContentVersion" && third.toLowerCase() === "versiondata")
+    return { operation: "get", perform: () => versionData(records, existingOr404(records, type, second)) };
   if (method === "PATCH") return { operation: "upsert", perform: () => upsert(records, type, second, third, request) };
   const byKey = oneRecord(
     records,
@@ -173,6 +181,13 @@ function sobjects(records: Records, request: ResourceRequest): Resource {
   );
   if (byKey === undefined) throw notAllowed(method, "HEAD,GET,PATCH,DELETE");
   return byKey;
+}
+
+/** A file's bytes. */
+function versionData(records: Records, id: string): Answer {
+  const bytes = records.content.bytes(id);
+  if (bytes === null) throw new SalesforceError("UNKNOWN_EXCEPTION", "The sandbox keeps no bytes of so large a file");
+  return { status: 200, body: bytes };
 }
 
 /** A path segment that is no id is taken for an external id's field, which is how Salesforce words the refusal. */

@@ -4,20 +4,32 @@ import { exchange, send } from "../exchange.ts";
 import { collections } from "./collections.ts";
 import { composite, compositeGraph } from "./composite.ts";
 import { SalesforceError, errorAnswer, orderedErrorAnswer } from "./errors.ts";
+import { multipartRecord } from "./multipart.ts";
+import type { Permissions } from "./permissions.ts";
 import type { Records } from "./records.ts";
 import type { Cursors, ResourceRequest } from "./resources.ts";
 import { addressed, answered, resource } from "./resources.ts";
 import type { Sessions } from "./token.ts";
+import type { Usage } from "./usage.ts";
+import { bearerToken } from "./token.ts";
+import type { Streaming } from "./streaming.ts";
+import type { PlatformEvents } from "./platform-events.ts";
 
 /** Salesforce's REST API, under `/services`: finds the operation, lets the ordered faults happen, and answers. */
 
 export interface Salesforce {
+  /** The org, without regard to who asks. */
   readonly records: Records;
+  readonly permissions: Permissions;
+  /** The org as the user meets it that the API calls come from. */
+  readonly user: Records;
+  readonly usage: Usage;
   readonly sessions: Sessions;
+  readonly events: PlatformEvents;
+  readonly streaming: Streaming;
   readonly cursors: Cursors;
 }
 
-const DAILY_CALLS = 100_000;
 const DEFAULT_BATCH = 2000;
 
 interface Operation {
@@ -26,7 +38,11 @@ interface Operation {
 }
 
 function parsedBody(request: Request): unknown {
-  const text = typeof request.body === "string" ? request.body : "";
+  const body: unknown = request.body;
+  if (!Buffer.isBuffer(body)) return undefined;
+  const type = request.get("content-type") ?? "";
+  if (/^multipart\/form-data\b/i.test(type)) return multipartRecord(body, type);
+  const text = body.toString("utf8");
   if (text.trim() === "") return undefined;
   try {
     return JSON.parse(text);
@@ -42,7 +58,7 @@ function batchSize(header: string | undefined): number {
 }
 
 function operationOf(salesforce: Salesforce, stage: Stage, request: ResourceRequest): Operation {
-  const { records, cursors } = salesforce;
+  const { user: records, cursors, usage } = salesforce;
   const [first, second] = request.path;
   const parts = { records, cursors, faults: stage.faults };
   if (first === "limits")
@@ -50,7 +66,7 @@ function operationOf(salesforce: Salesforce, stage: Stage, request: ResourceRequ
       name: "limits",
       perform: () => ({
         status: 200,
-        body: { DailyApiRequests: { Max: DAILY_CALLS, Remaining: DAILY_CALLS - stage.calls.all().length } },
+        body: { DailyApiRequests: { Max: usage.dailyMax(), Remaining: Math.max(0, usage.dailyMax() - usage.used()) } },
       }),
     };
   if (first === "composite" && second === "sobjects")
@@ -76,11 +92,12 @@ const summaryOf = ({ method, path, query }: ResourceRequest) =>
 
 /** Serves `/services/data/…`: a call needs an open session, and only then meets its fault. */
 export function salesforceData(current: () => Salesforce, stage: Stage): RequestHandler {
-  let used = 0;
   return (request, response) => {
     const salesforce = current();
-    used += 1;
-    response.set("Sforce-Limit-Info", `api-usage=${String(used)}/${String(DAILY_CALLS)}`);
+    const { sessions, usage } = salesforce;
+    const tellUsage = () =>
+      response.set("Sforce-Limit-Info", `api-usage=${String(usage.used())}/${String(usage.dailyMax())}`);
+    tellUsage();
     if (!/^\/services\/data\/v\d+\.0(?:[/?]|$)/.test(request.originalUrl)) {
       send(response, {
         status: 200,
@@ -88,11 +105,13 @@ export function salesforceData(current: () => Salesforce, stage: Stage): Request
       });
       return;
     }
-    const token = /^(?:Bearer|OAuth) (\S+)$/i.exec(request.get("authorization") ?? "")?.[1] ?? "";
+    const token = bearerToken(request.get("authorization"));
     let asked: ResourceRequest | undefined;
     let operation: Operation;
     try {
-      if (!salesforce.sessions.isOpen(token)) throw expired();
+      if (!sessions.isOpen(token)) throw expired();
+      if (!usage.spend()) throw new SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+      tellUsage();
       asked = resourceRequest(request);
       operation = operationOf(salesforce, stage, asked);
     } catch (error) {

@@ -3,7 +3,7 @@ import { to18 } from "./ids.ts";
 import type { Records } from "./records.ts";
 import type { Field, FieldValue, Fields, ObjectType } from "./schema.ts";
 import { fieldNamed, objectNamed, relationshipNamed } from "./schema.ts";
-import type { Condition, Literal, Operator, Path } from "./soql-parse.ts";
+import type { Condition, Literal, Operator, Path, Query } from "./soql-parse.ts";
 import { asDate, asDateTime } from "./values.ts";
 
 /** What a query says about single rows: paths to fields, and conditions on them. Throws INVALID_FIELD and the like. */
@@ -18,10 +18,14 @@ interface Bound {
 export const HINT = "Please reference your WSDL or the describe call for the appropriate names.";
 const invalidField = (message: string) => new SalesforceError("INVALID_FIELD", message);
 
-export function parentOf(type: ObjectType, name: string): { readonly link: Field; readonly parent: ObjectType } {
+export function parentOf(
+  records: Records,
+  type: ObjectType,
+  name: string,
+): { readonly link: Field; readonly parent: ObjectType } {
   const link = relationshipNamed(type, name);
   const parent = link?.to === undefined ? undefined : objectNamed(link.to);
-  if (link === undefined || parent === undefined) {
+  if (link === undefined || parent === undefined || records.access(type, link) === "hidden") {
     throw invalidField(
       `Didn't understand relationship '${name}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. ${HINT}`,
     );
@@ -29,14 +33,27 @@ export function parentOf(type: ObjectType, name: string): { readonly link: Field
   return { link, parent };
 }
 
-export function fieldOf(type: ObjectType, name: string): Field {
+export function fieldOf(records: Records, type: ObjectType, name: string): Field {
   const field = fieldNamed(type, name);
-  if (field === undefined) {
+  if (field === undefined || records.access(type, field) === "hidden") {
     throw invalidField(
       `No such column '${name}' on entity '${type.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. ${HINT}`,
     );
   }
   return field;
+}
+
+export function objectOf(name: string): ObjectType {
+  const type = objectNamed(name);
+  if (type === undefined) {
+    throw new SalesforceError(
+      "INVALID_TYPE",
+      `sObject type '${name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. ${HINT}`,
+    );
+  }
+  if (type.isEvent)
+    throw new SalesforceError("INVALID_TYPE_FOR_OPERATION", `entity type ${type.name} does not support query`);
+  return type;
 }
 
 /** `Account.Name` and `Name` are the same in a query on Account. */
@@ -50,10 +67,10 @@ export const withoutOwnName = (type: ObjectType, path: Path): Path =>
 export function bind(records: Records, type: ObjectType, fullPath: Path): Bound {
   const [first = "", ...rest] = withoutOwnName(type, fullPath);
   if (rest.length === 0) {
-    const field = fieldOf(type, first);
+    const field = fieldOf(records, type, first);
     return { field, read: (record) => records.value(record, field), isDirect: true };
   }
-  const { link, parent } = parentOf(type, first);
+  const { link, parent } = parentOf(records, type, first);
   const inner = bind(records, parent, rest);
   return {
     field: inner.field,
@@ -85,6 +102,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
     case "boolean":
       if (literal.kind !== "boolean") throw wrong("boolean", "should not");
       return literal.value;
+    case "int":
     case "double":
     case "currency":
       if (literal.kind !== "number") throw wrong("double", "should not");
@@ -100,6 +118,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
       if (value === undefined) throw wrong(field.type === "date" ? "date" : "dateTime", "should not");
       return value;
     }
+    case "base64":
     case "string":
     case "textarea":
     case "email":
@@ -148,9 +167,25 @@ function ordered(operator: Operator, left: FieldValue, right: FieldValue): boole
 
 /** Long texts can be read but not searched. */
 function filterable({ field }: Bound): Field {
-  if (field.type === "textarea" && (field.length ?? 0) > 255)
+  if (field.type === "base64" || (field.type === "textarea" && (field.length ?? 0) > 255))
     throw invalidField(`field '${field.name}' can not be filtered in a query call`);
   return field;
+}
+
+/** What a semi-join's inner query selects: one id or lookup of each row. */
+function selected(records: Records, query: Query): () => ReadonlySet<FieldValue> {
+  const type = objectOf(query.from);
+  const [path, ...more] = query.paths;
+  if (path === undefined || more.length > 0 || query.orderBy.length > 0 || query.limit !== undefined)
+    throw new SalesforceError(
+      "MALFORMED_QUERY",
+      "semi join sub-selects must select one field, without ORDER BY and LIMIT",
+    );
+  const { field, read } = bind(records, type, path);
+  if (field.type !== "id" && field.type !== "reference")
+    throw new SalesforceError("MALFORMED_QUERY", `semi join sub-selects must select ids: '${field.name}' is none`);
+  const matches = query.where === undefined ? () => true : predicate(records, type, query.where);
+  return () => new Set([...records.tables.rows(type)].filter(matches).map(read));
 }
 
 export function predicate(records: Records, type: ObjectType, condition: Condition): (record: Fields) => boolean {
@@ -172,6 +207,14 @@ export function predicate(records: Records, type: ObjectType, condition: Conditi
       const field = filterable(bound);
       const wanted = new Set(condition.literals.map((literal) => operand(field, literal)));
       return (record) => wanted.has(comparable(field, bound.read(record))) !== condition.negated;
+    }
+    case "in-query": {
+      const bound = bind(records, type, condition.path);
+      if (bound.field.type !== "id" && bound.field.type !== "reference")
+        throw invalidField(`field '${bound.field.name}' is no id: a semi join compares ids`);
+      const wanted = selected(records, condition.query);
+      let values: ReadonlySet<FieldValue> | undefined;
+      return (record) => (values ??= wanted()).has(bound.read(record)) !== condition.negated;
     }
     case "compare": {
       const bound = bind(records, type, condition.path);

@@ -6,10 +6,15 @@ import type { Answer } from "../exchange.ts";
 export const SALESFORCE_CREDENTIALS = { clientId: "sandbox-client", clientSecret: "sandbox-secret" } as const;
 /** The organisation's id, 18 characters. */
 export const ORGANIZATION_ID = "00D5g000004AbCdEAK";
-const USER_ID = "0055g00000AbCdEAAV";
+/** The user that the system signs in as. */
+export const USER_ID = "0055g00000AbCdEAAV";
 const JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /** Salesforce takes assertions that expire within three minutes; a few seconds more for clocks that differ. */
 const LONGEST_ASSERTION_S = 180 + 5;
+
+/** The token of an Authorization header; empty where there is none. */
+export const bearerToken = (authorization: string | undefined): string =>
+  /^(?:Bearer|OAuth) (\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
 
 export interface Sessions {
   readonly isOpen: (token: string) => boolean;
