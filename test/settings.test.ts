@@ -192,6 +192,37 @@ describe("Redis", () => {
   });
 });
 
+describe("the documents' bucket", () => {
+  const BUCKET = {
+    DOCUMENTS_S3_BUCKET: "waiting",
+    DOCUMENTS_S3_ACCESS_KEY_ID: "access-key",
+    DOCUMENTS_S3_SECRET_ACCESS_KEY: "secret-key",
+  };
+
+  it("is used where it is named, with its credentials, on AWS or on a server of one's own", () => {
+    expect(readSettings({ ...API, ...BUCKET })).toMatchObject({
+      DOCUMENTS_S3_BUCKET: "waiting",
+      DOCUMENTS_S3_ENDPOINT: undefined,
+      DOCUMENTS_S3_REGION: "us-east-1",
+    });
+    const own = readSettings({ ...API, ...BUCKET, DOCUMENTS_S3_ENDPOINT: "https://s3.example.com/" });
+    expect(own.DOCUMENTS_S3_ENDPOINT).toBe("https://s3.example.com");
+  });
+
+  it("is all there or not at all: documents on one host would be missing on another", () => {
+    expect(problemsOf({ ...API, DOCUMENTS_S3_BUCKET: "waiting" })).toEqual({
+      DOCUMENTS_S3_ACCESS_KEY_ID: "is missing (DOCUMENTS_S3_BUCKET is set)",
+      DOCUMENTS_S3_SECRET_ACCESS_KEY: "is missing (DOCUMENTS_S3_BUCKET is set)",
+    });
+    expect(problemsOf({ ...API, ...BUCKET, DOCUMENTS_S3_BUCKET: "" })).toEqual({
+      DOCUMENTS_S3_BUCKET: "is missing (DOCUMENTS_S3_ACCESS_KEY_ID is set)",
+    });
+    expect(problemsOf({ ...API, DOCUMENTS_S3_ENDPOINT: "https://s3.example.com" })).toEqual({
+      DOCUMENTS_S3_BUCKET: "is missing (DOCUMENTS_S3_ENDPOINT is set)",
+    });
+  });
+});
+
 describe("callers of the REST API", () => {
   const clients = (keys: string) => readSettings({ ...API, API_KEYS: keys }).API_KEYS?.map(({ client }) => client);
 

@@ -43,7 +43,8 @@ export interface Upload {
 
 /** All that is in a body beside the document: the boundaries, the parts' headers, the fields. */
 const MOST_BYTES_AROUND = 64 * 1024;
-const MOST_FIELDS = 20;
+/** Of each sort, files and fields. */
+const MOST_PARTS = 20;
 const MOST_FIELD_BYTES = 1024;
 
 /**
@@ -110,8 +111,8 @@ export async function readUpload(request: IncomingMessage, rules: UploadRules, s
 
 function openForm(headers: IncomingHttpHeaders): busboy.Busboy {
   try {
-    // One more than is allowed: busboy cannot tell what is as large as its limit from what is larger.
-    const limits = { fields: MOST_FIELDS, fieldSize: MOST_FIELD_BYTES + 1, files: 2 };
+    // A byte more than is allowed: busboy cannot tell what is as large as its limit from what is larger.
+    const limits = { fields: MOST_PARTS, fieldSize: MOST_FIELD_BYTES + 1, files: MOST_PARTS };
     return busboy({ headers, limits });
   } catch {
     throw malformed();

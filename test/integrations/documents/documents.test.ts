@@ -1,10 +1,9 @@
 import { hash } from "node:crypto";
 import { once } from "node:events";
 import { stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { isClassified } from "../../../src/domain/errors.ts";
 import { type Documents, openDocuments } from "../../../src/integrations/documents/documents.ts";
 import { aKey, folderPlace, openAt, type Place, s3Place, s3Settings, settingsFor } from "./places.ts";
 
@@ -218,55 +217,70 @@ describe("the folder", () => {
 });
 
 describe("a store that is away", () => {
-  const documents = (environment: NodeJS.ProcessEnv) => openDocuments({ settings: settingsFor(environment)() });
   const AN_ID = "a".repeat(32);
+  const documents = (environment: NodeJS.ProcessEnv) => openDocuments({ settings: settingsFor(environment)() });
+  const AWAY = { name: "UnavailableError", code: "documents-away", scope: "call", vendor: null };
 
-  const expectAway = async (away: ReturnType<typeof documents>) => {
-    const calls = [away.put(inChunks(CARD)), away.open(AN_ID), away.erase(AN_ID), away.leftovers(MINUTE, Date.now())];
-    for (const error of await Promise.all(calls.map(failure))) {
-      expect(error).toMatchObject({ name: "UnavailableError", code: "documents-away", scope: "call", vendor: null });
-      expect(isClassified(error)).toBe(true);
-    }
-  };
+  /** What each of the calls throws. */
+  const faultsOf = (away: Documents) =>
+    Promise.all(
+      [away.put(inChunks(CARD)), away.open(AN_ID), away.erase(AN_ID), away.leftovers(MINUTE, Date.now())].map(failure),
+    );
 
-  it("is told apart from a document that is gone: a folder that cannot be", () =>
-    expectAway(documents({ DATA_DIR: import.meta.filename })));
+  /** A server in the bucket's place, which answers as `answer` does. */
+  async function serverThat(answer: (socket: Socket) => void) {
+    const server = createServer((socket) => answer(socket.on("error", () => {}))).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the test server has no port");
+    return { port: address.port, close: () => void server.close() };
+  }
+
+  it("is told apart from a document that is gone: a folder that cannot be", async () => {
+    const inAFile = documents({ DATA_DIR: import.meta.filename });
+    expect(await faultsOf(inAFile)).toMatchObject([AWAY, AWAY, AWAY, AWAY]);
+  });
 
   it("is told apart from a document that is gone: a bucket that is not there", async () => {
     const place = await s3Place();
-    await expectAway(openAt(place, { DOCUMENTS_S3_BUCKET: "elsewhere" }));
+    const elsewhere = openAt(place, { DOCUMENTS_S3_BUCKET: "elsewhere" });
+    expect(await faultsOf(elsewhere)).toMatchObject([AWAY, AWAY, AWAY, AWAY]);
     await place.close();
   });
 
   it("is told apart from a document that is gone: a server that is down", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("the test server has no port");
-    server.close();
-    await expectAway(documents(s3Settings(address.port)));
+    const { port, close } = await serverThat(() => {});
+    close();
+    expect(await faultsOf(documents(s3Settings(port)))).toMatchObject([AWAY, AWAY, AWAY, AWAY]);
   });
 
-  it("does not hold up anybody for longer than VENDOR_TIMEOUT_MS", async () => {
-    const server = createServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("the test server has no port");
-    await expectAway(documents({ ...s3Settings(address.port), VENDOR_TIMEOUT_MS: "200" }));
-    server.close();
+  it("holds nobody up for longer than VENDOR_TIMEOUT_MS", async () => {
+    const { port, close } = await serverThat(() => {});
+    const silent = documents({ ...s3Settings(port), VENDOR_TIMEOUT_MS: "200" });
+    expect(await faultsOf(silent)).toMatchObject([AWAY, AWAY, AWAY, AWAY]);
+    close();
   });
 
   it("is given up amid an answer, too", async () => {
-    const server = createServer((socket) => {
-      socket.on("error", () => {});
-      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nHDOC"));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("the test server has no port");
-    const stalling = documents({ ...s3Settings(address.port), VENDOR_TIMEOUT_MS: "200" });
-    expect(await failure(stalling.open(AN_ID))).toMatchObject({ code: "documents-away" });
-    server.close();
+    const { port, close } = await serverThat((socket) =>
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nHDOC")),
+    );
+    const stalling = documents({ ...s3Settings(port), VENDOR_TIMEOUT_MS: "200" });
+    expect(await failure(stalling.open(AN_ID))).toMatchObject(AWAY);
+    close();
+  });
+
+  it("is asked once a call: the queue is the one that tries again", async () => {
+    let asked = 0;
+    const { port, close } = await serverThat((socket) =>
+      socket.once("data", () => {
+        asked += 1;
+        socket.end("HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\n\r\n");
+      }),
+    );
+    expect(await failure(documents(s3Settings(port)).open(AN_ID))).toMatchObject(AWAY);
+    expect(asked).toBe(1);
+    close();
   });
 });
 

@@ -37,7 +37,9 @@ export async function s3Place(): Promise<Place> {
     ...disk(root),
     settings: settingsFor(s3Settings(port)),
     close: async () => {
-      await server.close();
+      const closed = server.close();
+      server.httpServer.closeAllConnections(); // one whose upload was refused would stay for seconds
+      await closed;
       await rm(root, { recursive: true });
     },
   };
