@@ -1,12 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import busboy from "busboy";
-import {
-  DOCUMENT_EXTENSIONS,
-  type DocumentExtension,
-  type DocumentType,
-  type StoredDocument,
-} from "../domain/document.ts";
+import { DOCUMENT_EXTENSIONS, type DocumentReference, type DocumentType } from "../domain/document.ts";
 import { UnavailableError } from "../domain/errors.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
 import { BodyError, checkType } from "./body.ts";
@@ -28,9 +23,9 @@ export const DOCUMENT_RULES: Pick<UploadRules, "mostBytes" | "deadlineMs"> = {
   deadlineMs: 60_000,
 };
 
-export interface UploadedDocument extends StoredDocument {
+/** What a job's payload says of the document, and its media type. */
+export interface UploadedDocument extends DocumentReference {
   readonly type: DocumentType;
-  readonly extension: DocumentExtension;
 }
 
 export interface Upload {
