@@ -1,4 +1,4 @@
-import { addAbortSignal, Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { documentId } from "../../domain/document.ts";
 import type { Secret } from "../../settings.ts";
@@ -44,13 +44,13 @@ export function s3Store({ bucket, prefix, deadlineMs, ...place }: S3Place): Seal
 
     async *read(id) {
       const { sdk, client } = await opening;
-      const bounds = within();
-      const { Body: body } = await client.send(new sdk.GetObjectCommand(object(id)), bounds).catch((error: unknown) => {
-        throw error instanceof sdk.NoSuchKey ? new NotStoredError() : error;
-      });
+      const { Body: body } = await client
+        .send(new sdk.GetObjectCommand(object(id)), within())
+        .catch((error: unknown) => {
+          throw error instanceof sdk.NoSuchKey ? new NotStoredError() : error;
+        });
       if (!(body instanceof Readable)) throw new Error("S3 answered without a body");
-      // The client lets go of its deadline once the answer begins; the body's end is what matters.
-      yield* addAbortSignal(bounds.abortSignal, body) as AsyncIterable<Buffer>; // without an encoding it gives buffers
+      yield* body as AsyncIterable<Buffer>; // without an encoding it gives buffers
     },
 
     async erase(id) {
