@@ -233,6 +233,14 @@ export const variables = z.object({
   MAIL_FROM: text.optional().describe("the sender of mail to customers"),
   ADMIN_EMAIL: z.email("must be an e-mail address").optional().describe("who gets the administrator's mail"),
   DATA_DIR: text.default(".data").describe("where documents wait for upload, encrypted"),
+  DOCUMENTS_S3_BUCKET: text
+    .optional()
+    .describe("documents wait in this S3 bucket instead: where there are several hosts"),
+  DOCUMENTS_S3_ENDPOINT: httpUrl.optional().describe("an S3-compatible server; AWS's own of the region where absent"),
+  DOCUMENTS_S3_REGION: text.default("us-east-1").describe("the bucket's region"),
+  DOCUMENTS_S3_ACCESS_KEY_ID: text.optional().describe("S3 credentials: may get, put, delete and list"),
+  DOCUMENTS_S3_SECRET_ACCESS_KEY: secret.optional().describe("S3 credentials"),
+  DOCUMENTS_S3_PREFIX: text.default("documents/").describe("what each document's key in the bucket begins with"),
   DATA_KEY: dataKeys
     .optional()
     .describe("32 bytes in base64: seals documents and personal data before Redis; new,old during a rotation"),
@@ -273,6 +281,8 @@ const NEEDED_BY: Record<Role, readonly Variable[]> = {
   worker: ["SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "WHMCS_URL", "WHMCS_IDENTIFIER", "WHMCS_SECRET", "DATA_KEY"],
   dashboard: ["DASHBOARD_USERS", "SESSION_SECRET"],
 };
+
+const S3_CREDENTIALS = ["DOCUMENTS_S3_ACCESS_KEY_ID", "DOCUMENTS_S3_SECRET_ACCESS_KEY"] as const;
 
 export interface SettingProblem {
   readonly variable: string;
@@ -324,6 +334,13 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     problems.push({ variable: "QUEUE_PREFIX", problem: "must hold a hash tag on a cluster, like {handoff}" });
   }
   if (has("REDIS_SENTINELS") && !has("REDIS_SENTINEL_NAME")) need("REDIS_SENTINEL_NAME", "REDIS_SENTINELS is set");
+  if (has("DOCUMENTS_S3_BUCKET")) {
+    for (const variable of S3_CREDENTIALS) if (!has(variable)) need(variable, "DOCUMENTS_S3_BUCKET is set");
+  } else {
+    // Half of it would let documents wait on one host, where the others do not find them.
+    const without = [...S3_CREDENTIALS, "DOCUMENTS_S3_ENDPOINT" as const].find(has);
+    if (without !== undefined) need("DOCUMENTS_S3_BUCKET", `${without} is set`);
+  }
   if (
     taken.has("worker") &&
     !has("SALESFORCE_CLIENT_SECRET") &&

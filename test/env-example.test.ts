@@ -17,7 +17,7 @@ interface Entry {
   readonly description: string;
 }
 
-const entries = [...text.matchAll(/^# (?<description>.+)\n(?<off>#?)(?<line>(?<name>[A-Z_]+)=.*)$/gm)].map(
+const entries = [...text.matchAll(/^# (?<description>.+)\n(?<off>#?)(?<line>(?<name>[A-Z0-9_]+)=.*)$/gm)].map(
   ({ groups = {} }): Entry => {
     const { name = "", line = "", off, description = "" } = groups;
     return { name, value: parseEnv(line)[name] ?? "", inForce: off === "", description };
@@ -28,7 +28,7 @@ const isVariable = (name: string): name is Variable => Object.hasOwn(variables.s
 describe(".env.example", () => {
   it("names every variable of the schema, once, and no other", () => {
     expect(entries.map(({ name }) => name).toSorted()).toEqual(Object.keys(variables.shape).toSorted());
-    expect(text.match(/^#?[A-Z_]+=/gm)).toHaveLength(entries.length);
+    expect(text.match(/^#?[A-Z0-9_]+=/gm)).toHaveLength(entries.length);
   });
 
   it("says of each what the schema says", () => {

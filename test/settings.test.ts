@@ -85,6 +85,12 @@ describe("the settings of the contract", () => {
     ADMIN_EMAIL: undefined,
     DATA_DIR: ".data",
     DATA_KEY: undefined,
+    DOCUMENTS_S3_BUCKET: undefined,
+    DOCUMENTS_S3_ENDPOINT: undefined,
+    DOCUMENTS_S3_REGION: "us-east-1",
+    DOCUMENTS_S3_ACCESS_KEY_ID: undefined,
+    DOCUMENTS_S3_SECRET_ACCESS_KEY: undefined,
+    DOCUMENTS_S3_PREFIX: "documents/",
     DASHBOARD_USERS: undefined,
     API_RATE_PER_MINUTE: 6000,
     SESSION_SECRET: undefined,
@@ -183,6 +189,34 @@ describe("Redis", () => {
       QUEUE_PREFIX: "must hold a hash tag on a cluster, like {handoff}",
     });
     expect(readSettings({ ...API, QUEUE_PREFIX: "handoff" }).QUEUE_PREFIX).toBe("handoff");
+  });
+});
+
+describe("the documents' bucket", () => {
+  const BUCKET = {
+    DOCUMENTS_S3_BUCKET: "waiting",
+    DOCUMENTS_S3_ACCESS_KEY_ID: "access-key",
+    DOCUMENTS_S3_SECRET_ACCESS_KEY: "secret-key",
+  };
+
+  it("is used where it is named, with its credentials, on AWS or on a server of one's own", () => {
+    const aws = readSettings({ ...API, ...BUCKET, DOCUMENTS_S3_REGION: "ap-northeast-1" });
+    expect(aws).toMatchObject({ DOCUMENTS_S3_BUCKET: "waiting", DOCUMENTS_S3_REGION: "ap-northeast-1" });
+    const own = readSettings({ ...API, ...BUCKET, DOCUMENTS_S3_ENDPOINT: "https://s3.example.com/" });
+    expect(own.DOCUMENTS_S3_ENDPOINT).toBe("https://s3.example.com");
+  });
+
+  it("is all there or not at all: documents on one host would be missing on another", () => {
+    expect(problemsOf({ ...API, DOCUMENTS_S3_BUCKET: "waiting" })).toEqual({
+      DOCUMENTS_S3_ACCESS_KEY_ID: "is missing (DOCUMENTS_S3_BUCKET is set)",
+      DOCUMENTS_S3_SECRET_ACCESS_KEY: "is missing (DOCUMENTS_S3_BUCKET is set)",
+    });
+    expect(problemsOf({ ...API, ...BUCKET, DOCUMENTS_S3_BUCKET: "" })).toEqual({
+      DOCUMENTS_S3_BUCKET: "is missing (DOCUMENTS_S3_ACCESS_KEY_ID is set)",
+    });
+    expect(problemsOf({ ...API, DOCUMENTS_S3_ENDPOINT: "https://s3.example.com" })).toEqual({
+      DOCUMENTS_S3_BUCKET: "is missing (DOCUMENTS_S3_ENDPOINT is set)",
+    });
   });
 });
 

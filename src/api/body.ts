@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
 /** Why a body could not be taken. The doors answer each in their own form. */
-export type BodyFault = "type" | "encoding" | "too-large" | "too-slow" | "cut-off" | "not-utf8";
+export type BodyFault = "type" | "encoding" | "too-large" | "too-slow" | "cut-off" | "not-utf8" | "malformed-multipart";
 
 export class BodyError extends Error {
   readonly fault: BodyFault;
@@ -34,7 +34,11 @@ export async function readText(request: IncomingMessage, rules: BodyRules): Prom
   }
 }
 
-function checkType(headers: IncomingHttpHeaders, { types, typeRequired }: BodyRules): void {
+/** Throws `BodyError` where the body is of another type, or encoded, before a byte of it is read. */
+export function checkType(
+  headers: IncomingHttpHeaders,
+  { types, typeRequired }: Pick<BodyRules, "types" | "typeRequired">,
+): void {
   const given = headers["content-type"];
   if (given === undefined) {
     if (typeRequired) throw new BodyError("type", `Content-Type is missing: it must be ${types.join(" or ")}.`);

@@ -12,6 +12,7 @@ const PROBLEM_OF_BODY: Record<BodyFault, ProblemCode> = {
   "too-slow": "body-timeout",
   "cut-off": "incomplete-body",
   "not-utf8": "malformed-json",
+  "malformed-multipart": "malformed-multipart",
 };
 
 /** Answers whatever a handler threw with a problem. What nobody foresaw becomes a bare 500, and the log gets the reason. */

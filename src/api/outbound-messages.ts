@@ -32,6 +32,7 @@ const STATUS_OF_BODY: Record<BodyFault, number> = {
   "too-slow": 408,
   "cut-off": 400,
   "not-utf8": 400,
+  "malformed-multipart": 400, // none is read here
 };
 
 export interface OutboundDoor {

@@ -5,6 +5,11 @@ import { sendJson } from "./send.ts";
 /** Every problem that the REST API answers with. A code never changes its meaning; `help` is read on the docs page. */
 export const PROBLEMS = {
   "malformed-json": { status: 400, title: "The body is not JSON.", help: "Send one JSON value in UTF-8." },
+  "malformed-multipart": {
+    status: 400,
+    title: "The body is not multipart/form-data.",
+    help: "Let a library make the body and its Content-Type, whose boundary must be the body's.",
+  },
   "incomplete-body": { status: 400, title: "The body ended early.", help: "Send the request again." },
   unauthenticated: {
     status: 401,
@@ -31,7 +36,7 @@ export const PROBLEMS = {
   "unsupported-media-type": {
     status: 415,
     title: "The body is of a type that is not read here.",
-    help: "Send `Content-Type: application/json`, in UTF-8, without Content-Encoding.",
+    help: "Send `Content-Type: application/json` in UTF-8, or `multipart/form-data` where a document goes with it, without Content-Encoding.",
   },
   "invalid-request": {
     status: 422,
