@@ -8,6 +8,7 @@ import { healthRoutes } from "./api/health.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import type { Vendor } from "./domain/errors.ts";
+import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
@@ -59,7 +60,15 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api"))
-    app.use(createApi({ settings, log, intake, kinds, provisioning, metrics: metrics.registry }));
+    app.use(createApi({
+        settings,
+        log,
+        intake,
+        documents: openDocuments({ settings }),
+        kinds,
+        provisioning,
+        metrics: metrics.registry,
+      }));
   else app.use(healthRoutes(intake, metrics.registry));
   const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);

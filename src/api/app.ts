@@ -1,12 +1,14 @@
 import express from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Documents } from "../integrations/documents/documents.ts";
 import type { Intake } from "../queues/intake.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { Settings } from "../settings.ts";
 import { accessLog } from "./access-log.ts";
 import { authentication } from "./authentication.ts";
 import { docsPage } from "./docs-page.ts";
+import { acceptUpload } from "./document-upload.ts";
 import { beginExchange } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
 import { serveHealth } from "./health.ts";
@@ -26,6 +28,8 @@ export interface ApiParts {
   >;
   readonly log: Logger;
   readonly intake: Intake;
+  /** Where uploads wait. */
+  readonly documents: Documents;
   /** Each gets the REST route that it names. */
   readonly kinds: readonly AnyJobKind[];
   /** The kind of the list that an approved Order becomes. */
@@ -50,7 +54,7 @@ const OURS = /^\/(?:api|salesforce\/outbound-messages|healthz|readyz|metrics)(?:
  * need it before they have a key.
  */
 export function createApi(parts: ApiParts): express.RequestHandler {
-  const { settings, log, intake, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
+  const { settings, log, intake, documents, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
   const { API_KEYS: keys, SALESFORCE_ORG_ID: organizationId, SALESFORCE_OUTBOUND_TOKEN: token } = settings;
   if (keys === undefined || organizationId === undefined || token === undefined)
     throw new Error("the api role's settings were not checked at start");
@@ -66,7 +70,11 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
   for (const kind of kinds) {
     for (const route of kind.routes) {
-      if ("body" in route) serve(ours, "post", `/api${route.path}`, acceptJob(kind, route, intake, bodyDeadlineMs));
+      const handler =
+        "body" in route
+          ? acceptJob(kind, route, intake, bodyDeadlineMs)
+          : acceptUpload(kind, route, intake, documents);
+      serve(ours, "post", `/api${route.path}`, handler);
     }
   }
   serve(ours, "get", "/api/jobs/:id", showJob(intake));

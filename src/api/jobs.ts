@@ -65,11 +65,11 @@ export interface Asked {
   readonly intake: Intake;
 }
 
-/** Takes it in and answers 202, or says why not; resolves to how it was taken. */
+/** Takes it in and answers 202, or says why not. */
 export async function takeIn(
   { kind, route, payload, key, now, intake }: Asked,
   response: Reply,
-): Promise<Taken["how"]> {
+): Promise<Taken> {
   const client = clientOf(response.locals);
   const request = { door: client, ...(key !== undefined && { idempotency: { client, key } }) };
   const broken = route.rule?.broken(payload, now) ?? null;
@@ -86,7 +86,7 @@ export async function takeIn(
   const { job, how } = acceptance;
   response.locals.facts = { job: job.id, how };
   sendJson(response, job, { status: 202, headers: { location: job.links.self } });
-  return how;
+  return acceptance;
 }
 
 /** A rule of a route, as a sort of problem. */
@@ -96,7 +96,8 @@ export function sortOfRule(rule: Rule<unknown> | undefined): ProblemSort {
   return { code, title, help, status: 422 };
 }
 
-type Taken = Exclude<Acceptance, { readonly how: "key-reused" }>;
+/** How a request was taken in. */
+export type Taken = Exclude<Acceptance, { readonly how: "key-reused" }>;
 
 /** `GET /api/jobs/:id`. Any client may read any job: they are all one company's. */
 export function showJob(intake: Intake): Handler {

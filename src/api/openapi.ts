@@ -27,7 +27,7 @@ const OF_A_POST: readonly ProblemCode[] = [
   "not-accepted",
 ];
 
-const OF_AN_UPLOAD: readonly ProblemCode[] = [];
+const OF_AN_UPLOAD: readonly ProblemCode[] = ["malformed-multipart"];
 
 const requestId = z.string().meta({
   description:

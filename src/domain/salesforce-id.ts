@@ -40,4 +40,5 @@ export const opportunityId = salesforceId("Opportunity", "006", "0065g00000HjKlM
 export type AccountId = z.infer<typeof accountId>;
 export type OrderId = z.infer<typeof orderId>;
 export type OpportunityId = z.infer<typeof opportunityId>;
+export type ContentVersionId = string & z.$brand<"ContentVersionId">;
 export type CaseId = string & z.$brand<"CaseId">;

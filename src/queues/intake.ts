@@ -19,8 +19,11 @@ export interface Request {
 }
 
 export type Acceptance =
-  /** Taken as new work; found by its idempotency key; found by its natural key. In each case `job` is safe in Redis. */
-  | { readonly how: "new" | "replayed" | "under-way"; readonly job: JobView }
+  /**
+   * Taken as new work; found by its idempotency key; found by its natural key. In each case `job` is safe in Redis.
+   * `withThis`: whether it may be this request's payload that the job works with, and not an earlier, equal one.
+   */
+  | { readonly how: "new" | "replayed" | "under-way"; readonly job: JobView; readonly withThis: boolean }
   /** The idempotency key was used before with another body: nothing was taken. */
   | { readonly how: "key-reused" };
 
@@ -117,14 +120,17 @@ export function openIntake({
         });
         if (taken.how === "key-reused") return taken;
         if (taken.how === "error") throw new Error(taken.detail);
-        if (taken.how === "new")
-          return { how: taken.how, job: newJobView(id, kind.name, request.door, new Date(taken.at)) };
+        if (taken.how === "new") {
+          const job = newJobView(id, kind.name, request.door, new Date(taken.at));
+          return { how: taken.how, job, withThis: true };
+        }
         const known = await read(taken.id);
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
-          return { how: taken.how, job: known.view };
+          return { how: taken.how, job: known.view, withThis: false };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
         await put([{ job: { ...job, id: taken.id }, kind, payload }]);
-        return { how: taken.how, job: known?.view ?? newJobView(taken.id, kind.name, request.door, new Date()) };
+        const mended = known?.view ?? newJobView(taken.id, kind.name, request.door, new Date());
+        return { how: taken.how, job: mended, withThis: true };
       });
     },
 
@@ -134,7 +140,7 @@ export function openIntake({
         const answer = await ledger.known({ job, idempotency: idempotencyOf(kind, payload, request) });
         if (answer === null || answer.how === "key-reused") return answer;
         const found = await read(answer.id);
-        return found === null ? null : { how: answer.how, job: found.view };
+        return found === null ? null : { how: answer.how, job: found.view, withThis: false };
       });
     },
 

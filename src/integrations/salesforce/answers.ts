@@ -14,6 +14,7 @@ const recordId = (prefix: string) =>
 export const opportunityIdAnswer = recordId("006").brand<"OpportunityId">();
 export const caseIdAnswer = recordId("500").brand<"CaseId">();
 export const accountIdAnswer = recordId("001").brand<"AccountId">();
+export const contentVersionIdAnswer = recordId("068").brand<"ContentVersionId">();
 export const orderIdAnswer = recordId("801").brand<"OrderId">();
 
 export const text = z.string().nullable();
@@ -124,7 +125,7 @@ export async function writeTogether(
   return new Map(items.map(({ referenceId, body }) => [referenceId, body]));
 }
 
-const created = z.object({ id: z.string(), success: z.literal(true) });
+export const created = z.object({ id: z.string(), success: z.literal(true) });
 
 /** The id of what a part made. */
 export function idMade<Schema extends z.ZodType>(

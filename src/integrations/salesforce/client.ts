@@ -1,4 +1,4 @@
-import type { AccountId, CaseId, OpportunityId, OrderId } from "../../domain/salesforce-id.ts";
+import type { AccountId, CaseId, ContentVersionId, OpportunityId, OrderId } from "../../domain/salesforce-id.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { asking } from "./asking.ts";
@@ -8,6 +8,7 @@ import { fieldNames } from "./fields.ts";
 import { provisioningVerbs } from "./provisioning.ts";
 import { keepSessions, type SignInSettings } from "./session.ts";
 import { sweepVerbs } from "./sweeps.ts";
+import { verificationVerbs } from "./verification.ts";
 
 // What verbs give are types, not interfaces: only so does TypeScript see that JSON keeps them, which a step's memory asks for.
 
@@ -55,6 +56,19 @@ export type OrderedItem = {
   readonly name: string;
 };
 
+export type Verification = {
+  /** `Id_Verification_Status__c`: null, `Submitted`, `Pending`, `Verified`, `Rejected`. */
+  readonly status: string | null;
+  /** ISO 8601. */
+  readonly submittedAt: string | null;
+};
+
+export type UploadedDocument = {
+  readonly contentVersionId: ContentVersionId;
+  /** `PathOnClient`: the name it was uploaded under. */
+  readonly path: string;
+};
+
 /** An `OrderProvisionRequested__e`; `orderId` is whatever stood in its field. */
 export interface ApprovalEvent {
   /** Its place in the stream. */
@@ -91,6 +105,23 @@ export interface Salesforce {
   requestEligibilityCheck(
     check: EligibilityCheck,
   ): Promise<{ readonly opportunityId: OpportunityId; readonly caseId: CaseId }>;
+  /** Null where there is no such Account. */
+  verification(accountId: AccountId): Promise<Verification | null>;
+  /** The Account's files with this content (`Checksum` is an MD5), newest first. */
+  documentsLike(file: { readonly accountId: AccountId; readonly md5: string }): Promise<readonly UploadedDocument[]>;
+  /** Publishes a file on the Account. `content` is sent as it is, in chunks. */
+  uploadDocument(file: {
+    readonly accountId: AccountId;
+    readonly title: string;
+    readonly path: string;
+    readonly content: readonly Buffer[];
+  }): Promise<ContentVersionId>;
+  /** Marks the identity as submitted, or verified where the portal approved it, and clears an earlier rejection. */
+  markVerification(mark: {
+    readonly accountId: AccountId;
+    readonly autoApproved: boolean;
+    readonly submittedAt: Date;
+  }): Promise<void>;
   /** Null where there is no such Order. */
   orderForProvisioning(orderId: OrderId): Promise<OrderForProvisioning | null>;
   /** Links the WHMCS service and moves the Opportunity to `Active`; the same twice is the same as once. */
@@ -132,6 +163,7 @@ export function salesforceClient({ settings, call }: { settings: SalesforceSetti
   const fields = fieldNames(settings.SALESFORCE_FIELDS);
   return {
     ...eligibilityVerbs(ask, fields),
+    ...verificationVerbs(ask, fields),
     ...provisioningVerbs(ask, fields),
     ...sweepVerbs(ask, fields),
     ...eventVerbs(sessions, version, fields),

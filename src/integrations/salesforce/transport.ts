@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import type { HttpRequest, HttpResponse } from "jsforce";
 import { Transport } from "jsforce/lib/transport.js";
 import { StreamPromise } from "jsforce/lib/util/promise.js";
@@ -51,7 +51,7 @@ async function exchange(request: HttpRequest, wire: Wire): Promise<HttpResponse>
       method: request.method,
       // fetch counts the length itself and refuses a second opinion.
       headers: Object.entries(request.headers ?? {}).filter(([name]) => name.toLowerCase() !== "content-length"),
-      body: typeof request.body === "string" ? request.body : null,
+      ...bodyOf(request.body),
       redirect: "manual",
       signal: wire.signal,
     });
@@ -75,6 +75,12 @@ async function exchange(request: HttpRequest, wire: Wire): Promise<HttpResponse>
     headers: { ...Object.fromEntries(response.headers), "content-type": "application/json" },
     body: body ?? "",
   };
+}
+
+/** A document goes out in chunks, so that it is never in memory as one; all else is text. */
+function bodyOf(body: HttpRequest["body"]): Pick<RequestInit, "body" | "duplex"> {
+  if (body instanceof Readable) return { body, duplex: "half" };
+  return { body: typeof body === "string" ? body : null };
 }
 
 /** The whole body, or null where it is larger than any answer can be. */
