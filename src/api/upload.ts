@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import busboy from "busboy";
-import { DOCUMENT_EXTENSIONS, type DocumentReference, type DocumentType } from "../domain/document.ts";
+import { DOCUMENT_EXTENSIONS, type StoredDocument } from "../domain/document.ts";
 import { UnavailableError } from "../domain/errors.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
 import { BodyError, checkType } from "./body.ts";
@@ -23,16 +23,11 @@ export const DOCUMENT_RULES: Pick<UploadRules, "mostBytes" | "deadlineMs"> = {
   deadlineMs: 60_000,
 };
 
-/** What a job's payload says of the document, and its media type. */
-export interface UploadedDocument extends DocumentReference {
-  readonly type: DocumentType;
-}
-
 export interface Upload {
   /** The text fields that are known, as they came. */
   readonly fields: Readonly<Record<string, string>>;
   /** Null where `problems` has any. */
-  readonly document: UploadedDocument | null;
+  readonly document: StoredDocument | null;
   readonly problems: readonly FieldProblem[];
 }
 
@@ -59,7 +54,7 @@ export async function readUpload(request: IncomingMessage, rules: UploadRules, s
   const problems: FieldProblem[] = [];
   const problem = (path: string, message: string) => problems.push({ path: path.slice(0, 64), message });
   const fields = new Map<string, string>();
-  const taking: Promise<UploadedDocument | string>[] = []; // one at most
+  const taking: Promise<StoredDocument | string>[] = []; // one at most
 
   // Where a part has no name, or text cannot be decoded, busboy gives `undefined`, which its types keep quiet about.
   form.on("field", (name: string | undefined, value: string | undefined, { valueTruncated }) => {
@@ -146,7 +141,7 @@ async function arrival(
 }
 
 /** Stores what proves to be a document. Gives, in words, what is wrong with it otherwise, with the rest read away. */
-async function take(file: Readable, rules: UploadRules, store: Documents): Promise<UploadedDocument | string> {
+async function take(file: Readable, rules: UploadRules, store: Documents): Promise<StoredDocument | string> {
   const chunks: AsyncIterableIterator<Buffer> = file.iterator({ destroyOnReturn: false });
   const head: Buffer[] = [];
   let size = 0;
@@ -163,7 +158,7 @@ async function take(file: Readable, rules: UploadRules, store: Documents): Promi
     return "must be a JPEG, PNG, WebP, HEIC or PDF by its content";
   }
   const stored = await store.put(whole(head, chunks, rules));
-  return { ...stored, type, extension: DOCUMENT_EXTENSIONS[type] };
+  return { ...stored, extension: DOCUMENT_EXTENSIONS[type] };
 }
 
 async function* whole(head: readonly Buffer[], rest: AsyncIterable<Buffer>, rules: UploadRules) {
@@ -178,7 +173,7 @@ async function* whole(head: readonly Buffer[], rest: AsyncIterable<Buffer>, rule
 }
 
 /** Waits until the document is stored or not, and erases it. What cannot be erased now, the sweep finds. */
-async function forget(taking: readonly Promise<UploadedDocument | string>[], store: Documents): Promise<void> {
+async function forget(taking: readonly Promise<StoredDocument | string>[], store: Documents): Promise<void> {
   for (const taken of await Promise.allSettled(taking)) {
     if (taken.status === "fulfilled" && typeof taken.value !== "string")
       await store.erase(taken.value.id).catch(() => {});

@@ -14,7 +14,7 @@ import { NotStoredError, type SealedStore } from "./store.ts";
  */
 export interface Documents {
   /** Resolves once the document is safe. Where it fails, nothing of it is left. */
-  put(bytes: AsyncIterable<Uint8Array>): Promise<StoredDocument>;
+  put(bytes: AsyncIterable<Uint8Array>): Promise<PutDocument>;
   /** The plain content in chunks, once the whole of it has proved genuine. */
   open(id: string): Promise<readonly Buffer[]>;
   /** Succeeds where it is gone already. */
@@ -22,6 +22,9 @@ export interface Documents {
   /** The ids of what was stored more than `olderThanMs` before `nowMs`, uploads that a crash cut off included. */
   leftovers(olderThanMs: number, nowMs: number): Promise<readonly string[]>;
 }
+
+/** What the store can tell of a document: not its type, for it never looks into one. */
+export type PutDocument = Omit<StoredDocument, "extension">;
 
 export type DocumentSettings = Pick<
   Settings,
@@ -105,7 +108,7 @@ interface Reading {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** What the source threw, if it did: that is not the store's fault. */
   fault?: { readonly error: unknown };
-  sums(): Omit<StoredDocument, "id">;
+  sums(): Omit<PutDocument, "id">;
 }
 
 /** `bytes` as they pass, measured. */
