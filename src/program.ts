@@ -60,7 +60,8 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api"))
-    app.use(createApi({
+    app.use(
+      createApi({
         settings,
         log,
         intake,
@@ -68,7 +69,8 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         kinds,
         provisioning,
         metrics: metrics.registry,
-      }));
+      }),
+    );
   else app.use(healthRoutes(intake, metrics.registry));
   const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);

@@ -1,5 +1,6 @@
 import { isClassified, UnavailableError, type Vendor } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
+import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
 import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
 import { mailClient, type Mail } from "./integrations/mail/client.ts";
 import { type Letters, openLetters } from "./integrations/mail/letters.ts";
@@ -16,6 +17,7 @@ export interface Services {
   readonly freebit: Freebit;
   readonly mail: Mail;
   readonly letters: Letters;
+  readonly documents: Documents;
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -33,6 +35,7 @@ export function openServices(
     freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
     letters: openLetters({ settings }),
+    documents: openDocuments({ settings }),
   };
 }
 

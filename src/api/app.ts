@@ -71,9 +71,7 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   for (const kind of kinds) {
     for (const route of kind.routes) {
       const handler =
-        "body" in route
-          ? acceptJob(kind, route, intake, bodyDeadlineMs)
-          : acceptUpload(kind, route, intake, documents);
+        "body" in route ? acceptJob(kind, route, intake, bodyDeadlineMs) : acceptUpload(kind, route, intake, documents);
       serve(ours, "post", `/api${route.path}`, handler);
     }
   }

@@ -25,13 +25,14 @@ export function acceptUpload(
     };
     const parsed = route.fields.safeParse(fields, { error: plainWords });
     const { key, errors } = idempotencyKey(request);
-    const wrong = [...problems, ...(parsed.success ? [] : fieldProblems(parsed.error.issues)), ...errors];
+    const told = new Set(problems.map(({ path }) => path)); // a field that could not be read is not missing, too
+    const unfit = parsed.success ? [] : fieldProblems(parsed.error.issues).filter(({ path }) => !told.has(path));
+    const wrong = [...problems, ...unfit, ...errors];
     if (wrong.length > 0 || document === null) {
       await forget();
       throw invalid(wrong);
     }
-    const { type: _type, ...stored } = document;
-    const payload = route.payloadOf(parsed.data, stored);
+    const payload = route.payloadOf(parsed.data, document);
     try {
       const { withThis } = await takeIn({ kind, route, payload, key, now, intake }, response);
       if (!withThis) await forget();

@@ -66,10 +66,7 @@ export interface Asked {
 }
 
 /** Takes it in and answers 202, or says why not. */
-export async function takeIn(
-  { kind, route, payload, key, now, intake }: Asked,
-  response: Reply,
-): Promise<Taken> {
+export async function takeIn({ kind, route, payload, key, now, intake }: Asked, response: Reply): Promise<Taken> {
   const client = clientOf(response.locals);
   const request = { door: client, ...(key !== undefined && { idempotency: { client, key } }) };
   const broken = route.rule?.broken(payload, now) ?? null;

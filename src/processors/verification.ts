@@ -72,13 +72,16 @@ export const verification = defineJobKind({
 
     const contentVersionId =
       known?.contentVersionId ??
-      (await step("upload the document", { find: async () => ofThisSubmission(await like(), isRejected, job) }, async () =>
-        salesforce.uploadDocument({
-          accountId,
-          title: `Residence card ${dayInJapan(job.acceptedAt)}`,
-          path: `${nameFor(job)}.${document.extension}`,
-          content: await documents.open(document.id),
-        }),
+      (await step(
+        "upload the document",
+        { find: async () => ofThisSubmission(await like(), isRejected, job) },
+        async () =>
+          salesforce.uploadDocument({
+            accountId,
+            title: `Residence card ${dayInJapan(job.acceptedAt)}`,
+            path: `${nameFor(job)}.${document.extension}`,
+            content: await documents.open(document.id),
+          }),
       ));
     await step("update the account", { find: () => findMark(salesforce, accountId, job) }, async () => {
       await salesforce.markVerification({ accountId, autoApproved, submittedAt: job.acceptedAt });
