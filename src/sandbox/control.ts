@@ -33,6 +33,7 @@ const recordInput = z.strictObject({
 });
 const outboundInput = z.strictObject({ orderIds: z.array(z.string()).min(1).max(100), to: httpUrl.optional() });
 const urlInput = z.strictObject({ url: httpUrl.nullable() });
+const clockInput = z.strictObject({ now: z.iso.datetime({ offset: true }).nullable() });
 const keyInput = z.strictObject({ pem: z.string().nullable() });
 
 /** Answers 400 with the problems where the body is not what `schema` says, and does nothing. */
@@ -70,6 +71,14 @@ export function controlRoutes(world: World): Router {
     world.reset();
     response.status(204).end();
   });
+
+  routes.put(
+    "/clock",
+    accepting(clockInput, ({ now }, _, response) => {
+      world.clock.set(now === null ? null : Date.parse(now));
+      response.status(204).end();
+    }),
+  );
 
   routes.get("/faults", (_, response) => {
     response.json(faults.active());

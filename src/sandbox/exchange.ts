@@ -3,7 +3,7 @@ import type { CallLog } from "./calls.ts";
 import type { Fault, Faults, Vendor } from "./faults.ts";
 import type { Timers } from "./timers.ts";
 
-/** What a vendor answers: a string goes out as it is, undefined as an empty body, anything else as JSON. */
+/** What a vendor answers: a string or bytes go out as they are, undefined as an empty body, anything else as JSON. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,6 +33,7 @@ const AWAY =
 export function send(response: Response, answer: Answer): void {
   response.status(answer.status).set(answer.headers ?? {});
   if (answer.body === undefined) response.end();
+  else if (Buffer.isBuffer(answer.body)) response.type("application/octet-stream").send(answer.body);
   else if (typeof answer.body === "string")
     response.type(answer.body.startsWith("<") ? "html" : "text").send(answer.body);
   else response.json(answer.body);

@@ -39,8 +39,9 @@ function application(world: World) {
   app.disable("x-powered-by");
   app.set("etag", false);
   const raw = express.text({ type: () => true, limit: LARGEST_BODY });
+  const bytes = express.raw({ type: () => true, limit: LARGEST_BODY });
   app.post("/services/oauth2/token", raw, salesforceToken(world.salesforce, world.stage));
-  app.use("/services/data", raw, salesforceData(world.salesforce, world.stage));
+  app.use("/services/data", bytes, salesforceData(world.salesforce, world.stage));
   app.post("/whmcs/includes/api.php", raw, whmcsApi(world.billing, world.stage));
   app.use("/control", controlRoutes(world));
   app.use("/", pageRoutes(world));

@@ -2,6 +2,7 @@ import type { Billing, Client, Product } from "./whmcs/billing.ts";
 import { billing } from "./whmcs/billing.ts";
 import type { Records } from "./salesforce/records.ts";
 import { knownObject } from "./salesforce/records.ts";
+import { SERVICES, endOfNextMonth, monthInJapan, seedServices } from "./seed-services.ts";
 import { dateTimeText } from "./salesforce/values.ts";
 
 /**
@@ -16,6 +17,8 @@ export interface Seed {
   readonly opportunities: Readonly<Record<string, string>>;
   readonly orders: Readonly<Record<string, string>>;
   readonly products: Readonly<Record<string, string>>;
+  /** WHMCS's ids of services that are active already; their Opportunities have the same names. */
+  readonly services: Readonly<Record<string, string>>;
 }
 
 const OPPORTUNITY_FIELD = "OpportunityId";
@@ -43,7 +46,7 @@ const verified = (at: string) => ({
   Id_Verification_Verified_Date_Time__c: at,
 });
 
-/** Twelve customers, each in another situation. */
+/** Customers, each in another situation. New ones go to the end, so that the others keep their ids. */
 const PEOPLE: Readonly<Record<string, Person>> = {
   unasked: { last: "佐藤", first: "花子", client: 1001 },
   homeEligible: { last: "鈴木", first: "一郎", client: 1002, fields: eligible("Home 1G") },
@@ -76,6 +79,10 @@ const PEOPLE: Readonly<Record<string, Person>> = {
   },
   introduced: { last: "吉田", first: "結衣", client: 1011 },
   fresh: { last: "山田", first: "蓮", client: 1012 },
+  activeInternet: { last: "松本", first: "彩", client: 1013, fields: eligible("Home 1G") },
+  activeSim: { last: "井上", first: "拓也", client: 1014, fields: verified },
+  activeVpn: { last: "木村", first: "真理", client: 1015 },
+  cancelling: { last: "林", first: "直樹", client: 1016, fields: eligible("Apartment 1G") },
 };
 
 interface Item {
@@ -274,7 +281,31 @@ export function seedSalesforce(records: Records, now: number): Seed {
       create("OrderItem", { OrderId: orderId, PricebookEntryId: known(entries, item), Quantity: 1 });
     return orderId;
   });
-  return { pricebookId, accounts, opportunities, orders, products };
+  const services = mapped(SERVICES, ({ account, commodity, whmcsId, isCancelling }, name) => {
+    const opportunityId = opportunity(account, commodity, "Active", "Portal - Order Placement");
+    opportunities[name] = opportunityId;
+    records.update(knownObject("Opportunity"), opportunityId, { WHMCS_Service_ID__c: whmcsId });
+    if (isCancelling === true) {
+      const end = endOfNextMonth(now);
+      records.update(knownObject("Opportunity"), opportunityId, {
+        StageName: "△Cancelling",
+        ScheduledCancellationDateAndTime__c: dateTimeText(end),
+        CancellationNotice__c: "有",
+        LineReturn__c: "NotYet",
+      });
+      create("Case", {
+        Type: "Cancellation Request",
+        AccountId: known(accounts, account),
+        OpportunityId: opportunityId,
+        Subject: `Cancellation Request - Internet (${monthInJapan(end)})`,
+        Description: `WHMCS service ${String(whmcsId)}`,
+        Origin: "Portal",
+        Status: "New",
+      });
+    }
+    return String(whmcsId);
+  });
+  return { pricebookId, accounts, opportunities, orders, products, services };
 }
 
 /** The one flag that no API call may set. */
@@ -285,7 +316,7 @@ function markStandard(records: Records, pricebookId: string): void {
 }
 
 /** WHMCS's side of the same company. Each product's custom field has an id of its own: 100 more than the product's. */
-export function seedWhmcs(): Billing {
+export function seedWhmcs({ opportunities }: Seed, now: () => number): Billing {
   const items = Object.values(ITEMS);
   const products = items
     .filter(({ itemClass }) => itemClass !== "Add-on")
@@ -313,5 +344,12 @@ export function seedWhmcs(): Billing {
           },
         ],
   );
-  return billing(products, addons, clients);
+  const made = billing(products, addons, clients, now);
+  seedServices(
+    made,
+    (account) => PEOPLE[account]?.client ?? 0,
+    (item) => ITEMS[item]?.whmcsId ?? 0,
+    opportunities,
+  );
+  return made;
 }

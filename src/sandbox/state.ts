@@ -18,6 +18,7 @@ export function wholeState(world: World) {
   return {
     organizationId: ORGANIZATION_ID,
     seed: world.seed(),
+    clock: { now: new Date(world.now()).toISOString(), isSet: world.clock.isSet() },
     credentials: { salesforce: SALESFORCE_CREDENTIALS, whmcs: WHMCS_CREDENTIALS },
     salesforce: Object.fromEntries(
       objectTypes.map((type) => [

@@ -1,3 +1,5 @@
+import type { Clock } from "./clock.ts";
+import { clock } from "./clock.ts";
 import type { Stage } from "./exchange.ts";
 import type { MailServer } from "./mail.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
@@ -13,12 +15,15 @@ import type { Billing } from "./whmcs/billing.ts";
 /** Everything that the sandbox holds in memory. What a reset replaces is reached by a function. */
 export interface World {
   readonly stage: Stage;
+  readonly clock: Clock;
+  /** The vendors' time, in milliseconds since 1970: the clock's. */
+  readonly now: () => number;
   readonly mail: MailServer;
   readonly salesforce: () => Salesforce;
   readonly billing: () => Billing;
   readonly outbound: () => OutboundMessages;
   readonly seed: () => Seed;
-  /** Back to the seed: records, orders, mails, calls, faults and sessions. The outbound URL goes back to the first one. */
+  /** Back to the seed: records, orders, mails, calls, faults and sessions, at the real time. The outbound URL goes back to the first one. */
   readonly reset: () => void;
 }
 
@@ -35,12 +40,14 @@ export interface WorldOptions {
 const HOUR_MS = 60 * 60 * 1000;
 
 export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, newIds }: WorldOptions): World {
+  const time = clock();
   const fresh = () => {
+    time.set(null);
     const before = newIds ? Math.floor(Date.now() / 1000) % 900_000_000 : 0;
     let now = () => Date.now() - 3 * HOUR_MS; // the seed is three hours old
     const org = records(tables(before), () => now());
     const seed = seedSalesforce(org, now());
-    now = Date.now;
+    now = time.now;
     const outbound = outboundMessages(org, stage.timers, instanceUrl, redeliveryMs ?? REDELIVERY_MS, before);
     outbound.setUrl(outboundUrl);
     announceApprovals(org, outbound);
@@ -48,12 +55,14 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
       salesforce: { records: org, sessions: sessions(), cursors: new Map() } satisfies Salesforce,
       seed,
       outbound,
-      billing: seedWhmcs(),
+      billing: seedWhmcs(seed, time.now),
     };
   };
   let current = fresh();
   return {
     stage,
+    clock: time,
+    now: time.now,
     mail,
     salesforce: () => current.salesforce,
     billing: () => current.billing,

@@ -31,7 +31,9 @@ describe("an order that Customer Service approves", () => {
 
       const { whmcs } = await system.state();
       expect(whmcs.orders).toMatchObject([{ status: "Active" }]);
-      expect(opportunity["WHMCS_Service_ID__c"]).toBe(whmcs.services.find(({ pid }) => pid === 11)?.id);
+      expect(opportunity["WHMCS_Service_ID__c"]).toBe(
+        whmcs.services.find(({ pid, orderId }) => pid === 11 && orderId !== 0)?.id,
+      );
       expect(await system.asked("AddOrder")).toBe(1);
     }));
 

@@ -158,7 +158,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** What `GET /control/state` tells, as far as the tests look. */
 export interface SandboxState {
   readonly seed: Readonly<
-    Record<"accounts" | "opportunities" | "orders" | "products", Readonly<Record<string, string>>>
+    Record<"accounts" | "opportunities" | "orders" | "products" | "services", Readonly<Record<string, string>>>
   >;
   readonly salesforce: Readonly<
     Record<"Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry", readonly Fields[]>

@@ -36,6 +36,13 @@ async function recordOf(object: "Opportunity" | "Order", id: string): Promise<Fi
   return (await line.state()).salesforce[object].find(({ Id }) => Id === id);
 }
 
+/** What WHMCS holds that it did not hold before the test. */
+async function madeInWhmcs(): Promise<SandboxState["whmcs"]> {
+  const { whmcs } = await line.state();
+  const known = new Set(before.whmcs.services.map(({ id }) => id));
+  return { ...whmcs, services: whmcs.services.filter(({ id }) => !known.has(id)) };
+}
+
 /** The operations that WHMCS was asked for, in order. */
 async function askedOfWhmcs(): Promise<readonly string[]> {
   return (await line.calls()).filter(({ vendor }) => vendor === "whmcs").map(({ operation }) => operation);
@@ -45,7 +52,7 @@ async function askedOfWhmcs(): Promise<readonly string[]> {
 async function expectNothingWritten() {
   expect(await line.state()).toMatchObject({
     salesforce: { Opportunity: before.salesforce.Opportunity, Case: before.salesforce.Case },
-    whmcs: { orders: [], services: [], serviceAddons: [] },
+    whmcs: { orders: [], services: before.whmcs.services, serviceAddons: [] },
   });
 }
 
@@ -79,7 +86,8 @@ async function approvedOrder(...items: readonly (readonly [product: string, quan
 describe("an approved order", () => {
   it("becomes an active WHMCS order, and its Opportunity is linked and moved in one update", async () => {
     const job = await provision(APARTMENT.order);
-    const { salesforce, whmcs } = await line.state();
+    const { salesforce } = await line.state();
+    const whmcs = await madeInWhmcs();
     expect(whmcs.orders).toMatchObject([{ clientId: APARTMENT.clientId, status: "Active" }]);
     const [order] = whmcs.orders;
     const service = whmcs.services.find(({ pid }) => pid === APARTMENT.product);
@@ -115,7 +123,7 @@ describe("an approved order", () => {
 
   it("has one product a line, each with its billing cycle and the Opportunity's id in its custom field", async () => {
     await provision(APARTMENT.order);
-    const { services } = (await line.state()).whmcs;
+    const { services } = await madeInWhmcs();
     const marked = (pid: number) => ({ [String(100 + pid)]: opportunityId(APARTMENT.order) });
     expect(services).toMatchObject([
       { pid: APARTMENT.product, qty: 1, cycle: "monthly", status: "Active", customFields: marked(APARTMENT.product) },
@@ -126,7 +134,7 @@ describe("an approved order", () => {
   it("hangs its add-ons on the service, where WHMCS sells them as add-ons", async () => {
     await approve(HOME.order);
     await provision(HOME.order);
-    const { services, serviceAddons } = (await line.state()).whmcs;
+    const { services, serviceAddons } = await madeInWhmcs();
     expect(services.map(({ pid }) => pid)).toEqual([HOME.product, HOME.installation]);
     expect(serviceAddons).toMatchObject([{ addonId: HOME.phone, serviceId: services[0]?.id, status: "Active" }]);
   });
@@ -135,7 +143,7 @@ describe("an approved order", () => {
     await line.edit("Product2", productId("homePhone"), { WH_Product_ID__c: 31 });
     await approve(HOME.order);
     const { result } = await provision(HOME.order);
-    const { services, serviceAddons } = (await line.state()).whmcs;
+    const { services, serviceAddons } = await madeInWhmcs();
     expect(new Set(services.map(({ pid }) => pid))).toEqual(new Set([HOME.product, HOME.installation, 31]));
     expect(serviceAddons).toEqual([]);
     expect(services.find(({ id }) => id === result?.["whmcsServiceId"])?.pid).toBe(HOME.product);
@@ -144,7 +152,7 @@ describe("an approved order", () => {
   it("gives back the service of its first Service item, whatever was put in before it", async () => {
     const made = await approvedOrder(["installation", 1], ["homePhone", 1], ["apartment1g", 1], ["home1g", 2]);
     const { result } = await line.carry(provisioning, { orderId: made.orderId });
-    const { services, serviceAddons } = (await line.state()).whmcs;
+    const { services, serviceAddons } = await madeInWhmcs();
     const service = services.find(({ pid }) => pid === APARTMENT.product);
     expect(result).toMatchObject({ whmcsServiceId: service?.id });
     expect(services.find(({ pid }) => pid === HOME.product)?.qty).toBe(2);
@@ -353,7 +361,7 @@ describe("where the answer to AddOrder never came", () => {
     expect(failed.failure?.detail).toContain("OpportunityId");
     expect((await line.state()).whmcs.orders).toHaveLength(1);
 
-    for (const { id } of (await line.state()).whmcs.services)
+    for (const { id } of (await madeInWhmcs()).services)
       await line.whmcs("UpdateClientProduct", {
         serviceid: String(id),
         customfields: customFields({ OpportunityId: "" }),

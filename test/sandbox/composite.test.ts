@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inside, runningSandbox } from "./running-sandbox.ts";
 
-const { rest, state, seeded, control } = runningSandbox();
+const { rest, state, made, seeded, control } = runningSandbox();
 const V = "/services/data/v62.0";
 
 async function eligibilityRequest(caseFields: object = {}) {
@@ -46,7 +46,7 @@ describe("a composite that must be all or none", () => {
       [204, undefined],
     ]);
     const opportunityId = inside(body, "compositeResponse", 0, "body", "id");
-    expect(await state("salesforce", "Case", "1")).toMatchObject({ OpportunityId: opportunityId, Subject: "check" });
+    expect(await made("salesforce", "Case")).toMatchObject([{ OpportunityId: opportunityId, Subject: "check" }]);
   });
 
   it("leaves no trace when one part fails, and says so with status 200", async () => {
@@ -77,7 +77,7 @@ describe("a composite that must be all or none", () => {
       [400, "PROCESSING_HALTED"],
       [400, "UNABLE_TO_LOCK_ROW"],
     ]);
-    expect(await state("salesforce", "Case")).toHaveLength(1);
+    expect(await made("salesforce", "Case")).toHaveLength(0);
   });
 });
 
@@ -91,6 +91,39 @@ describe("a composite that need not be", () => {
       [204, undefined],
     ]);
     expect(await state("salesforce", "Account", "0")).toMatchObject({ Internet_Eligibility_Status__c: "Pending" });
+  });
+});
+
+describe("a composite that reads", () => {
+  const read = (url: string, referenceId: string) => ({ method: "GET", url: `${V}/${url}`, referenceId });
+  const soql = (text: string) => `query?q=${encodeURIComponent(text)}`;
+
+  it("answers each part as it would by itself, and a later part knows what an earlier one found", async () => {
+    const account = await seeded("accounts", "checking");
+    const { status, body } = await rest("POST", "composite", {
+      allOrNone: false,
+      compositeRequest: [
+        read(`sobjects/Account/${account}?fields=Name`, "account"),
+        read(soql(`SELECT Id, Opportunity.StageName FROM Case WHERE AccountId = '${account}'`), "cases"),
+        read("sobjects/Case/@{cases.records[0].Id}?fields=Type", "one"),
+        read(soql("SELECT Nothing__c FROM Case"), "wrong"),
+        read(soql("SELECT Id FROM Case WHERE Subject = 'none'"), "none"),
+      ],
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      compositeResponse: [
+        { referenceId: "account", httpStatusCode: 200, body: { Name: "田中 健太" } },
+        {
+          referenceId: "cases",
+          httpStatusCode: 200,
+          body: { totalSize: 1, done: true, records: [{ Opportunity: { StageName: "Introduction" } }] },
+        },
+        { referenceId: "one", httpStatusCode: 200, body: { Type: "Eligibility Check" } },
+        { referenceId: "wrong", httpStatusCode: 400, body: [{ errorCode: "INVALID_FIELD" }] },
+        { referenceId: "none", httpStatusCode: 200, body: { totalSize: 0, done: true, records: [] } },
+      ],
+    });
   });
 });
 
@@ -139,7 +172,7 @@ describe("a composite graph", () => {
         { graphId: "2", isSuccessful: true },
       ],
     });
-    expect(await state("salesforce", "Case")).toHaveLength(2);
+    expect(await made("salesforce", "Case")).toHaveLength(1);
   });
 });
 
@@ -155,12 +188,12 @@ describe("a collection", () => {
       { success: true, errors: [] },
       { success: false, errors: [{ statusCode: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" }] },
     ]);
-    expect(await state("salesforce", "Case")).toHaveLength(2);
+    expect(await made("salesforce", "Case")).toHaveLength(1);
   });
 
   it("undoes the good rows where all or none was asked", async () => {
     const { body } = await rest("POST", "composite/sobjects", { allOrNone: true, records });
     expect(inside(body, 0, "errors", 0, "statusCode")).toBe("ALL_OR_NONE_OPERATION_ROLLED_BACK");
-    expect(await state("salesforce", "Case")).toHaveLength(1);
+    expect(await made("salesforce", "Case")).toHaveLength(0);
   });
 });

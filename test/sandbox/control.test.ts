@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { call, inside, runningSandbox } from "./running-sandbox.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 
-const { url, control, rest, whmcs, state, seeded } = runningSandbox();
+const { url, control, rest, whmcs, state, made, seeded } = runningSandbox();
 
 describe("the state", () => {
   it("has the same ids after every start", async () => {
@@ -16,7 +16,7 @@ describe("the state", () => {
     await rest("POST", "sobjects/Case", {});
     await whmcs("AddOrder", { clientid: "1002", paymentmethod: "banktransfer", "pid[0]": "11" });
     await control("POST", "reset");
-    expect(await state("salesforce", "Case")).toHaveLength(1);
+    expect(await made("salesforce", "Case")).toHaveLength(0);
     expect(await state("whmcs", "orders")).toEqual([]);
     expect((await control("GET", "calls")).body).toEqual([]);
   });

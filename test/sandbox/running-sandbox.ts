@@ -27,6 +27,8 @@ export interface Running {
   ) => Promise<Answered>;
   /** The state of one kind of thing: `["salesforce", "Case"]`. */
   readonly state: (...path: readonly string[]) => Promise<unknown>;
+  /** The rows of one kind that the seed did not have. */
+  readonly made: (...path: readonly string[]) => Promise<readonly unknown[]>;
   /** An id of the seed: `["accounts", "unasked"]`. */
   readonly seeded: (group: string, name: string) => Promise<string>;
 }
@@ -83,9 +85,16 @@ export function runningSandbox(options: SandboxOptions = {}): Running {
     });
   };
   const state: Running["state"] = async (...path) => inside((await control("GET", "state")).body, ...path);
+  let seedState: unknown;
+  const rowsIn = (whole: unknown, path: readonly string[]): readonly unknown[] => {
+    const rows = inside(whole, ...path);
+    return Array.isArray(rows) ? rows : [];
+  };
+  const idOf = (row: unknown) => inside(row, "Id") ?? inside(row, "id");
   beforeEach(async () => {
     token = undefined;
     await control("POST", "reset");
+    seedState = await state();
   });
   return {
     url,
@@ -100,6 +109,10 @@ export function runningSandbox(options: SandboxOptions = {}): Running {
         ...(signal === undefined ? {} : { signal }),
       }),
     state,
+    made: async (...path) => {
+      const known = new Set(rowsIn(seedState, path).map(idOf));
+      return rowsIn(await state(), path).filter((row) => !known.has(idOf(row)));
+    },
     seeded: async (group, name) => String(await state("seed", group, name)),
   };
 }

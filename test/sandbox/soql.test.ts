@@ -46,8 +46,23 @@ describe("a query finds", () => {
     ],
     [
       "by moment",
-      "SELECT Subject FROM Case WHERE CreatedDate > 2020-01-01T00:00:00+09:00 AND CreatedDate < 2999-01-01T00:00:00Z",
-      ["Internet Eligibility - 東京都渋谷区渋谷2-0-0"],
+      "SELECT Subject FROM Case WHERE CreatedDate > 2020-01-01T00:00:00+09:00 AND CreatedDate < 2999-01-01T00:00:00Z ORDER BY CreatedDate",
+      ["Internet Eligibility - 東京都渋谷区渋谷2-0-0", expect.stringMatching(/^Cancellation Request - Internet/)],
+    ],
+    [
+      "by what another query finds",
+      "SELECT Name FROM Account WHERE Id IN (SELECT AccountId FROM Case WHERE Type = 'Eligibility Check')",
+      ["田中 健太"],
+    ],
+    [
+      "by what another query does not find",
+      "SELECT Name FROM Product2 WHERE Id NOT IN (SELECT Product2Id FROM OrderItem) AND IsActive = true",
+      [],
+    ],
+    [
+      "by a moment, or nothing, in nested parentheses",
+      "SELECT Name FROM Account WHERE (Internet_Eligibility_Status__c = 'Pending' OR (Id_Verification_Status__c != null AND WH_Account__c = 1007)) AND (CreatedDate < 2999-01-01T00:00:00.000+0000 AND CreatedDate != null) ORDER BY Name",
+      ["山本 さくら", "田中 健太"],
     ],
     ["by day", "SELECT Name FROM Opportunity WHERE CloseDate < 2020-01-01", []],
     [
@@ -58,7 +73,7 @@ describe("a query finds", () => {
     [
       "with what is empty at the end",
       "SELECT Name FROM Account WHERE Id != null ORDER BY WH_Account__c DESC NULLS LAST LIMIT 1",
-      ["山田 蓮"],
+      ["林 直樹"],
     ],
     [
       "with what is empty at the start, unless told otherwise",
@@ -75,7 +90,7 @@ describe("a query finds", () => {
   });
 
   it("a number only, with COUNT()", async () => {
-    expect((await query("SELECT COUNT() FROM Account")).body).toEqual({ totalSize: 12, done: true, records: [] });
+    expect((await query("SELECT COUNT() FROM Account")).body).toEqual({ totalSize: 16, done: true, records: [] });
   });
 
   it("children in a subquery, and nothing where there are none", async () => {
@@ -86,6 +101,28 @@ describe("a query finds", () => {
       { Name: "山田 蓮", Cases: null },
       { Name: "田中 健太", Cases: { totalSize: 1, done: true } },
     ]);
+  });
+
+  it("the parents of children, and a parent's parent", async () => {
+    const { body } = await query(
+      "SELECT Id, Account.Name, Opportunity.StageName, (SELECT Id, Product2Id, Product2.Name, PricebookEntry.Product2.ProductCode, Quantity FROM OrderItems WHERE Quantity > 0) FROM Order WHERE OrderNumber = '00000002'",
+    );
+    expect(inside(body, "records", 0)).toMatchObject({
+      Account: { attributes: { type: "Account" }, Name: "加藤 誠" },
+      Opportunity: { StageName: "Post Processing" },
+      OrderItems: {
+        totalSize: 1,
+        done: true,
+        records: [
+          {
+            attributes: { type: "OrderItem" },
+            Product2: { Name: "VPN Tokyo" },
+            PricebookEntry: { Product2: { ProductCode: "VPN-TYO" } },
+            Quantity: 1,
+          },
+        ],
+      },
+    });
   });
 
   it("a parent that is not there as null", async () => {
@@ -117,6 +154,12 @@ describe("a query is refused", () => {
     ["a text without quotes", "SELECT Id FROM Account WHERE Name = 5", "INVALID_FIELD"],
     ["a moment in quotes", "SELECT Id FROM Case WHERE CreatedDate > '2020-01-01T00:00:00Z'", "INVALID_FIELD"],
     ["a search in a long text", "SELECT Id FROM Case WHERE Description LIKE '%a%'", "INVALID_FIELD"],
+    [
+      "a list of names where ids belong",
+      "SELECT Id FROM Case WHERE AccountId IN (SELECT Name FROM Account)",
+      "MALFORMED_QUERY",
+    ],
+    ["an order by a long text", "SELECT Id FROM Case ORDER BY Description", "MALFORMED_QUERY"],
     ["an id that is none", "SELECT Id FROM Case WHERE AccountId = 'nobody'", "INVALID_QUERY_FILTER_OPERATOR"],
   ])("%s", async (_, soql, errorCode) => {
     expect(await query(soql)).toMatchObject({ status: 400, body: [{ errorCode }] });

@@ -1,5 +1,5 @@
 import type { Field, ObjectType } from "./schema.ts";
-import { childrenOf, objectTypes } from "./schema.ts";
+import { childrenOf, objectTypes, targetsOf } from "./schema.ts";
 
 /** The org's schema as the describe calls tell it. */
 
@@ -36,7 +36,7 @@ function fieldDescription(field: Field) {
       validFor: null,
       value,
     })),
-    referenceTo: field.to === undefined ? [] : [field.to],
+    referenceTo: targetsOf(field),
     relationshipName: field.relationship ?? null,
   };
 }
@@ -50,7 +50,7 @@ export function objectSummary(type: ObjectType, version: string) {
     labelPlural: `${type.label}s`,
     keyPrefix: type.keyPrefix,
     custom: isCustom(type.name),
-    createable: true,
+    createable: !type.isMadeBySystem,
     updateable: true,
     deletable: true,
     queryable: true,

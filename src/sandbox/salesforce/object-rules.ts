@@ -25,9 +25,23 @@ function orderItem(tables: Tables, item: Fields): Filled {
       ["PricebookEntryId"],
     );
   }
+  const quantity = item["Quantity"];
+  if (typeof quantity !== "number" || quantity <= 0)
+    throw new SalesforceError("FIELD_INTEGRITY_EXCEPTION", "Quantity: must be greater than zero", ["Quantity"]);
   if (entry?.["IsActive"] !== true)
     throw new SalesforceError("FIELD_INTEGRITY_EXCEPTION", "pricebook entry is inactive", ["PricebookEntryId"]);
-  return { Product2Id: entry["Product2Id"] ?? null, UnitPrice: item["UnitPrice"] ?? entry["UnitPrice"] ?? null };
+  const price = item["UnitPrice"] ?? entry["UnitPrice"] ?? null;
+  if (typeof price !== "number")
+    throw new SalesforceError("REQUIRED_FIELD_MISSING", "Required fields are missing: [UnitPrice]", ["UnitPrice"]);
+  if (price < 0)
+    throw new SalesforceError("FIELD_INTEGRITY_EXCEPTION", "UnitPrice: must be zero or more", ["UnitPrice"]);
+  return { Product2Id: entry["Product2Id"] ?? null, UnitPrice: price };
+}
+
+function itemsOf(tables: Tables, type: ObjectType, order: Fields): number {
+  const items = childrenOf(type).find(({ name }) => name === "OrderItems");
+  const held = items === undefined ? undefined : tables.idsWhere(items.child, items.field, order["Id"] ?? null);
+  return held?.size ?? 0;
 }
 
 /** An order begins as a draft of some sort, and can only be activated once it holds a product. */
@@ -35,12 +49,46 @@ function order(tables: Tables, type: ObjectType, before: Fields | undefined, aft
   if (after["Status"] === "Activated" && before?.["Status"] !== "Activated") {
     if (before === undefined)
       throw new SalesforceError("FAILED_ACTIVATION", "Choose a valid order status and save your changes.", ["Status"]);
-    const items = childrenOf(type).find(({ name }) => name === "OrderItems");
-    const held = items === undefined ? undefined : tables.idsWhere(items.child, items.field, after["Id"] ?? null);
-    if ((held?.size ?? 0) === 0)
+    if (itemsOf(tables, type, after) === 0)
       throw new SalesforceError("FAILED_ACTIVATION", "An order must have at least one product.", ["Status"]);
   }
+  if (
+    before !== undefined &&
+    (before["Pricebook2Id"] ?? null) !== (after["Pricebook2Id"] ?? null) &&
+    itemsOf(tables, type, after) > 0
+  )
+    throw new SalesforceError(
+      "FIELD_INTEGRITY_EXCEPTION",
+      "the price book of an order that has products cannot be changed",
+      ["Pricebook2Id"],
+    );
   return {};
+}
+
+/** A file is linked to a record once. */
+function link(tables: Tables, type: ObjectType, before: Fields | undefined, after: Fields): Filled {
+  const field = fieldNamed(type, "ContentDocumentId");
+  const others =
+    before !== undefined || field === undefined
+      ? []
+      : [...(tables.idsWhere(type, field, after["ContentDocumentId"] ?? null) ?? [])];
+  if (others.some((id) => tables.row(type, id)?.["LinkedEntityId"] === after["LinkedEntityId"]))
+    throw new SalesforceError(
+      "DUPLICATE_VALUE",
+      `duplicate value found: duplicate value on record with id: ${String(after["LinkedEntityId"]).slice(0, 15)}`,
+      [],
+    );
+  return {};
+}
+
+/** Throws where a record may not be deleted. */
+export function checkRemoval(tables: Tables, type: ObjectType, record: Fields): void {
+  if (type.name === "ContentVersion")
+    throw new SalesforceError("INVALID_TYPE_FOR_OPERATION", "entity type ContentVersion does not support delete");
+  const activated =
+    type.name === "Order" ? record : type.name === "OrderItem" ? row(tables, "Order", record["OrderId"]) : undefined;
+  if (activated?.["Status"] === "Activated")
+    throw new SalesforceError("FAILED_ACTIVATION", "unable to modify activated orders", []);
 }
 
 function closedDate(after: Fields): Filled {
@@ -81,6 +129,8 @@ export function checkSpecialRules(tables: Tables, type: ObjectType, before: Fiel
       return closedDate(after);
     case "PricebookEntry":
       return pricebookEntry(tables, type, before, after);
+    case "ContentDocumentLink":
+      return link(tables, type, before, after);
     default:
       return {};
   }

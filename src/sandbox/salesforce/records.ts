@@ -1,7 +1,9 @@
+import type { Content } from "./content.ts";
+import { content as contentOf } from "./content.ts";
 import { SalesforceError } from "./errors.ts";
-import { checkSpecialRules } from "./object-rules.ts";
+import { checkRemoval, checkSpecialRules } from "./object-rules.ts";
 import type { Field, FieldValue, Fields, ObjectType } from "./schema.ts";
-import { fieldNamed, objectNamed, objectOfId } from "./schema.ts";
+import { fieldNamed, objectNamed, objectOfId, targetsOf } from "./schema.ts";
 import { to18 } from "./ids.ts";
 import type { Tables } from "./tables.ts";
 import { checkedValue, dateTimeText } from "./values.ts";
@@ -9,6 +11,8 @@ import { checkedValue, dateTimeText } from "./values.ts";
 /** The org's records: every write goes through the checks that the real org makes. All throw `SalesforceError`. */
 export interface Records {
   readonly tables: Tables;
+  /** The bytes of Files, which stand in no row. */
+  readonly content: Content;
   /** Makes a record and returns its id. */
   readonly create: (type: ObjectType, input: unknown) => string;
   readonly update: (type: ObjectType, id: string, input: unknown) => void;
@@ -61,20 +65,26 @@ function checkedInput(type: ObjectType, input: unknown, isNew: boolean): Record<
   return checked;
 }
 
-/** `now` is milliseconds since 1970; two writes never get the same moment. */
+/** Two writes never get the same moment; only a clock that was set back by more than this is followed back. */
+const CLOCK_SET_BACK_MS = 60_000;
+
+/** `now` is milliseconds since 1970. */
 export function records(tables: Tables, now: () => number): Records {
   let lastMoment = 0;
   const moment = () => {
-    lastMoment = Math.max(now(), lastMoment + 1);
+    const at = now();
+    lastMoment = at < lastMoment - CLOCK_SET_BACK_MS ? at : Math.max(at, lastMoment + 1);
     return dateTimeText(lastMoment);
   };
+
+  const content = contentOf(tables);
 
   const checkReferences = (type: ObjectType, row: Fields) => {
     for (const field of type.fields) {
       const id = row[field.name];
       if (field.to === undefined || typeof id !== "string") continue;
       const target = objectOfId(id);
-      if (target?.name !== field.to || tables.row(target, id) === undefined) {
+      if (target === undefined || !targetsOf(field).includes(target.name) || tables.row(target, id) === undefined) {
         throw new SalesforceError("INVALID_CROSS_REFERENCE_KEY", `${field.name}: invalid cross reference id`, [
           field.name,
         ]);
@@ -112,8 +122,10 @@ export function records(tables: Tables, now: () => number): Records {
     checkRequired(type, row);
     checkReferences(type, given);
     Object.assign(row, checkSpecialRules(tables, type, before, row));
+    if (type.name === "ContentVersion") Object.assign(row, content.received(id, before, row));
     checkUnique(type, id, row);
     tables.put(type, id, row);
+    if (type.name === "ContentVersion" && before === undefined) content.published(id, String(row["CreatedDate"]));
   };
   const existing = (type: ObjectType, id: string): string => {
     const whole = to18(id);
@@ -125,9 +137,12 @@ export function records(tables: Tables, now: () => number): Records {
 
   return {
     tables,
+    content,
     existing,
     create: (type, input) =>
       tables.transaction(() => {
+        if (type.isMadeBySystem)
+          throw new SalesforceError("INVALID_TYPE_FOR_OPERATION", `entity type ${type.name} does not support create`);
         const given = checkedInput(type, input, true);
         const made: Record<string, FieldValue> = {};
         for (const field of type.fields) {
@@ -146,7 +161,13 @@ export function records(tables: Tables, now: () => number): Records {
         const whole = existing(type, id);
         save(type, whole, tables.row(type, whole), checkedInput(type, input, false));
       }),
-    remove: (type, id) => tables.transaction(() => tables.put(type, existing(type, id), undefined)),
+    remove: (type, id) =>
+      tables.transaction(() => {
+        const whole = existing(type, id);
+        checkRemoval(tables, type, tables.row(type, whole) ?? {});
+        if (type.name === "ContentDocument") content.removed(whole);
+        tables.put(type, whole, undefined);
+      }),
     byExternalId: (type, fieldName, text) => {
       const field = fieldNamed(type, fieldName);
       if (field?.externalId !== true || text === "") {

@@ -160,6 +160,8 @@ function sobjects(records: Records, request: ResourceRequest): Resource {
     if (found === undefined) throw notAllowed(method, "HEAD,GET,PATCH,DELETE");
     return found;
   }
+  if (method === "GET" && type.name === "ContentVersion" && third.toLowerCase() === "versiondata")
+    return { operation: "get", perform: () => versionData(records, existingOr404(records, type, second)) };
   if (method === "PATCH") return { operation: "upsert", perform: () => upsert(records, type, second, third, request) };
   const byKey = oneRecord(
     records,
@@ -173,6 +175,13 @@ function sobjects(records: Records, request: ResourceRequest): Resource {
   );
   if (byKey === undefined) throw notAllowed(method, "HEAD,GET,PATCH,DELETE");
   return byKey;
+}
+
+/** A file's bytes. */
+function versionData(records: Records, id: string): Answer {
+  const bytes = records.content.bytes(id);
+  if (bytes === null) throw new SalesforceError("UNKNOWN_EXCEPTION", "The sandbox keeps no bytes of so large a file");
+  return { status: 200, body: bytes };
 }
 
 /** A path segment that is no id is taken for an external id's field, which is how Salesforce words the refusal. */

@@ -4,6 +4,7 @@ import { exchange, send } from "../exchange.ts";
 import { collections } from "./collections.ts";
 import { composite, compositeGraph } from "./composite.ts";
 import { SalesforceError, errorAnswer, orderedErrorAnswer } from "./errors.ts";
+import { multipartRecord } from "./multipart.ts";
 import type { Records } from "./records.ts";
 import type { Cursors, ResourceRequest } from "./resources.ts";
 import { addressed, answered, resource } from "./resources.ts";
@@ -26,7 +27,11 @@ interface Operation {
 }
 
 function parsedBody(request: Request): unknown {
-  const text = typeof request.body === "string" ? request.body : "";
+  const body: unknown = request.body;
+  if (!Buffer.isBuffer(body)) return undefined;
+  const type = request.get("content-type") ?? "";
+  if (/^multipart\/form-data\b/i.test(type)) return multipartRecord(body, type);
+  const text = body.toString("utf8");
   if (text.trim() === "") return undefined;
   try {
     return JSON.parse(text);

@@ -19,7 +19,9 @@ export type FieldType =
   | "double"
   | "currency"
   | "date"
-  | "datetime";
+  | "datetime"
+  | "int"
+  | "base64";
 
 interface FieldRule {
   readonly type: FieldType;
@@ -39,6 +41,8 @@ interface FieldRule {
   readonly externalId?: boolean;
   /** A lookup: the object it points to, its name in paths, and the name of the way back in subqueries. */
   readonly to?: string;
+  /** Other objects that the same lookup may point to. */
+  readonly alsoTo?: readonly string[];
   readonly relationship?: string;
   readonly children?: string;
   /** How many digits the running number has. */
@@ -55,6 +59,7 @@ export interface ObjectType {
   readonly name: string;
   readonly label: string;
   readonly keyPrefix: string;
+  readonly isMadeBySystem: boolean;
   readonly fields: readonly Field[];
 }
 
@@ -93,15 +98,19 @@ const product = (a: FieldValue | undefined, b: FieldValue | undefined) =>
   typeof a === "number" && typeof b === "number" ? a * b : null;
 const isOneOf = (value: FieldValue | undefined, ...values: readonly string[]) => values.some((one) => one === value);
 
+const MAY_HOLD_FILES = ["Case", "Contact", "Opportunity", "Order"];
 const STAGES = ["Introduction", "Ready", "Post Processing", "Active", "△Cancelling", "△Cancelled", "Void"] as const;
 const jobKey = text(100, { unique: true, externalId: true });
 
-const OBJECTS: Readonly<
-  Record<
-    string,
-    { readonly label: string; readonly keyPrefix: string; readonly fields: Readonly<Record<string, FieldRule>> }
-  >
-> = {
+interface ObjectRule {
+  readonly label: string;
+  readonly keyPrefix: string;
+  /** Comes by itself with another record: nobody creates it. */
+  readonly madeBySystem?: true;
+  readonly fields: Readonly<Record<string, FieldRule>>;
+}
+
+const OBJECTS: Readonly<Record<string, ObjectRule>> = {
   Account: {
     label: "Account",
     keyPrefix: "001",
@@ -250,6 +259,69 @@ const OBJECTS: Readonly<
       IsActive: checkbox(),
     },
   },
+  ContentVersion: {
+    label: "Content Version",
+    keyPrefix: "068",
+    fields: {
+      ContentDocumentId: lookup("ContentDocument", "ContentDocument", "ContentVersions", { createOnly: true }),
+      Title: text(255),
+      PathOnClient: text(500, { required: true, createOnly: true }),
+      FirstPublishLocationId: {
+        type: "reference",
+        length: 18,
+        to: "Account",
+        alsoTo: MAY_HOLD_FILES,
+        createOnly: true,
+      },
+      VersionData: { type: "base64", createOnly: true },
+      Description: { type: "textarea", length: 1000 },
+      Checksum: text(50, { readOnly: true }),
+      ContentSize: { type: "int", readOnly: true },
+      FileExtension: text(40, { readOnly: true }),
+      FileType: text(20, { readOnly: true }),
+      VersionNumber: text(20, { readOnly: true }),
+      IsLatest: checkbox({ readOnly: true }),
+    },
+  },
+  ContentDocument: {
+    label: "Content Document",
+    keyPrefix: "069",
+    madeBySystem: true,
+    fields: {
+      Title: text(255, { required: true }),
+      FileExtension: text(40, { readOnly: true }),
+      FileType: text(20, { readOnly: true }),
+      ContentSize: { type: "int", readOnly: true },
+      LatestPublishedVersionId: {
+        type: "reference",
+        length: 18,
+        to: "ContentVersion",
+        relationship: "LatestPublishedVersion",
+        readOnly: true,
+      },
+    },
+  },
+  ContentDocumentLink: {
+    label: "Content Document Link",
+    keyPrefix: "06A",
+    fields: {
+      ContentDocumentId: lookup("ContentDocument", "ContentDocument", "ContentDocumentLinks", {
+        required: true,
+        createOnly: true,
+      }),
+      LinkedEntityId: {
+        type: "reference",
+        length: 18,
+        to: "Account",
+        alsoTo: MAY_HOLD_FILES,
+        children: "ContentDocumentLinks",
+        required: true,
+        createOnly: true,
+      },
+      ShareType: picklist(["V", "C", "I"], { default: "V" }),
+      Visibility: picklist(["AllUsers", "InternalUsers", "SharedUsers"], { default: "AllUsers" }),
+    },
+  },
 };
 
 const ON_EVERY_OBJECT: Readonly<Record<string, FieldRule>> = {
@@ -264,10 +336,11 @@ const named = (rules: Readonly<Record<string, FieldRule>>): Field[] =>
   Object.entries(rules).map(([name, rule]) => ({ name, ...rule }));
 
 export const objectTypes: readonly ObjectType[] = Object.entries(OBJECTS).map(
-  ([name, { label, keyPrefix, fields }]) => ({
+  ([name, { label, keyPrefix, madeBySystem, fields }]) => ({
     name,
     label,
     keyPrefix,
+    isMadeBySystem: madeBySystem === true,
     fields: [...named(ON_EVERY_OBJECT), ...named(fields)],
   }),
 );
@@ -288,13 +361,19 @@ export const fieldNamed = (type: ObjectType, name: string): Field | undefined =>
 export const relationshipNamed = (type: ObjectType, name: string): Field | undefined =>
   type.fields.find((field) => field.relationship?.toLowerCase() === name.toLowerCase());
 
+/** The objects that a lookup may point to. */
+export const targetsOf = (field: Field): readonly string[] =>
+  field.to === undefined ? [] : [field.to, ...(field.alsoTo ?? [])];
+
 /** The ways down from an object: which lookups of which objects point to it. */
 export function childrenOf(
   type: ObjectType,
 ): readonly { readonly name: string; readonly child: ObjectType; readonly field: Field }[] {
   return objectTypes.flatMap((child) =>
     child.fields.flatMap((field) =>
-      field.to === type.name && field.children !== undefined ? [{ name: field.children, child, field }] : [],
+      targetsOf(field).includes(type.name) && field.children !== undefined
+        ? [{ name: field.children, child, field }]
+        : [],
     ),
   );
 }

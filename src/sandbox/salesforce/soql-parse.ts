@@ -15,7 +15,9 @@ export type Condition =
   | { readonly kind: "and" | "or"; readonly parts: readonly Condition[] }
   | { readonly kind: "not"; readonly part: Condition }
   | { readonly kind: "compare"; readonly path: Path; readonly operator: Operator; readonly literal: Literal }
-  | { readonly kind: "in"; readonly path: Path; readonly negated: boolean; readonly literals: readonly Literal[] };
+  | { readonly kind: "in"; readonly path: Path; readonly negated: boolean; readonly literals: readonly Literal[] }
+  /** A semi-join: the values are what another query selects. */
+  | { readonly kind: "in-query"; readonly path: Path; readonly negated: boolean; readonly query: Query };
 export interface Sorting {
   readonly path: Path;
   readonly descending: boolean;
@@ -175,19 +177,21 @@ export function parseSoql(soql: string): Query {
         throw unexpected(token);
     }
   };
-  const literals = (): Literal[] => {
+  const among = (left: Path, negated: boolean): Condition => {
     symbol("(");
-    const values = list(literal);
+    const found: Condition = isWord("SELECT")
+      ? { kind: "in-query", path: left, negated, query: query(true) }
+      : { kind: "in", path: left, negated, literals: list(literal) };
     symbol(")");
-    return values;
+    return found;
   };
   const comparison = (): Condition => {
     const left = path();
     if (isWord("NOT") && isWord("IN", 1)) {
       at += 2;
-      return { kind: "in", path: left, negated: true, literals: literals() };
+      return among(left, true);
     }
-    if (takeWord("IN")) return { kind: "in", path: left, negated: false, literals: literals() };
+    if (takeWord("IN")) return among(left, false);
     if (takeWord("LIKE")) return { kind: "compare", path: left, operator: "LIKE", literal: literal() };
     const operator = next();
     switch (operator.text) {

@@ -3,7 +3,7 @@ import { to18 } from "./ids.ts";
 import type { Records } from "./records.ts";
 import type { Field, FieldValue, Fields, ObjectType } from "./schema.ts";
 import { fieldNamed, objectNamed, relationshipNamed } from "./schema.ts";
-import type { Condition, Literal, Operator, Path } from "./soql-parse.ts";
+import type { Condition, Literal, Operator, Path, Query } from "./soql-parse.ts";
 import { asDate, asDateTime } from "./values.ts";
 
 /** What a query says about single rows: paths to fields, and conditions on them. Throws INVALID_FIELD and the like. */
@@ -37,6 +37,17 @@ export function fieldOf(type: ObjectType, name: string): Field {
     );
   }
   return field;
+}
+
+export function objectOf(name: string): ObjectType {
+  const type = objectNamed(name);
+  if (type === undefined) {
+    throw new SalesforceError(
+      "INVALID_TYPE",
+      `sObject type '${name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. ${HINT}`,
+    );
+  }
+  return type;
 }
 
 /** `Account.Name` and `Name` are the same in a query on Account. */
@@ -85,6 +96,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
     case "boolean":
       if (literal.kind !== "boolean") throw wrong("boolean", "should not");
       return literal.value;
+    case "int":
     case "double":
     case "currency":
       if (literal.kind !== "number") throw wrong("double", "should not");
@@ -100,6 +112,7 @@ export function operand(field: Field, literal: Literal): FieldValue {
       if (value === undefined) throw wrong(field.type === "date" ? "date" : "dateTime", "should not");
       return value;
     }
+    case "base64":
     case "string":
     case "textarea":
     case "email":
@@ -148,9 +161,25 @@ function ordered(operator: Operator, left: FieldValue, right: FieldValue): boole
 
 /** Long texts can be read but not searched. */
 function filterable({ field }: Bound): Field {
-  if (field.type === "textarea" && (field.length ?? 0) > 255)
+  if (field.type === "base64" || (field.type === "textarea" && (field.length ?? 0) > 255))
     throw invalidField(`field '${field.name}' can not be filtered in a query call`);
   return field;
+}
+
+/** What a semi-join's inner query selects: one id or lookup of each row. */
+function selected(records: Records, query: Query): () => ReadonlySet<FieldValue> {
+  const type = objectOf(query.from);
+  const [path, ...more] = query.paths;
+  if (path === undefined || more.length > 0 || query.orderBy.length > 0 || query.limit !== undefined)
+    throw new SalesforceError(
+      "MALFORMED_QUERY",
+      "semi join sub-selects must select one field, without ORDER BY and LIMIT",
+    );
+  const { field, read } = bind(records, type, path);
+  if (field.type !== "id" && field.type !== "reference")
+    throw new SalesforceError("MALFORMED_QUERY", `semi join sub-selects must select ids: '${field.name}' is none`);
+  const matches = query.where === undefined ? () => true : predicate(records, type, query.where);
+  return () => new Set([...records.tables.rows(type)].filter(matches).map(read));
 }
 
 export function predicate(records: Records, type: ObjectType, condition: Condition): (record: Fields) => boolean {
@@ -172,6 +201,14 @@ export function predicate(records: Records, type: ObjectType, condition: Conditi
       const field = filterable(bound);
       const wanted = new Set(condition.literals.map((literal) => operand(field, literal)));
       return (record) => wanted.has(comparable(field, bound.read(record))) !== condition.negated;
+    }
+    case "in-query": {
+      const bound = bind(records, type, condition.path);
+      if (bound.field.type !== "id" && bound.field.type !== "reference")
+        throw invalidField(`field '${bound.field.name}' is no id: a semi join compares ids`);
+      const wanted = selected(records, condition.query);
+      let values: ReadonlySet<FieldValue> | undefined;
+      return (record) => (values ??= wanted()).has(bound.read(record)) !== condition.negated;
     }
     case "compare": {
       const bound = bind(records, type, condition.path);

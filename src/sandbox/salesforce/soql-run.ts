@@ -1,9 +1,19 @@
 import { SalesforceError } from "./errors.ts";
 import type { Records } from "./records.ts";
 import type { Field, Fields, ObjectType } from "./schema.ts";
-import { childrenOf, objectNamed } from "./schema.ts";
+import { childrenOf } from "./schema.ts";
 import type { Condition, Path, Query, Sorting } from "./soql-parse.ts";
-import { HINT, bind, comparable, fieldOf, operand, parentOf, predicate, withoutOwnName } from "./soql-rows.ts";
+import {
+  HINT,
+  bind,
+  comparable,
+  fieldOf,
+  objectOf,
+  operand,
+  parentOf,
+  predicate,
+  withoutOwnName,
+} from "./soql-rows.ts";
 
 /** Runs a parsed query. Names and types are checked before any row is looked at, so a wrong query fails on an empty org too. */
 
@@ -45,6 +55,9 @@ function candidates(records: Records, type: ObjectType, condition: Condition | u
 
 function comparer(records: Records, type: ObjectType, orderBy: readonly Sorting[]): (a: Fields, b: Fields) => number {
   const keys = orderBy.map((sorting) => ({ ...sorting, ...bind(records, type, sorting.path) }));
+  for (const { field } of keys)
+    if (field.type === "textarea" && (field.length ?? 0) > 255)
+      throw new SalesforceError("MALFORMED_QUERY", `field '${field.name}' can not be sorted in a query call`);
   return (a, b) => {
     for (const { field, read, descending, nullsLast } of keys) {
       const left = comparable(field, read(a));
@@ -130,15 +143,24 @@ function bindQuery(
   };
 }
 
+/** Links between files and records are found from one of their ends only. */
+function namesItsEnds(condition: Condition | undefined): boolean {
+  if (condition === undefined) return false;
+  if (condition.kind === "and") return condition.parts.some(namesItsEnds);
+  if (condition.kind !== "compare" && condition.kind !== "in") return false;
+  const [name = "", ...rest] = condition.path.map((step) => step.toLowerCase());
+  const isEnd = rest.length === 0 && (name === "contentdocumentid" || name === "linkedentityid");
+  return isEnd && (condition.kind === "in" ? !condition.negated : condition.operator === "=");
+}
+
 /** Runs a query; `version` is the API version in the records' URLs. Throws INVALID_TYPE, INVALID_FIELD and the like. */
 export function runQuery(records: Records, query: Query, version: string): Found {
-  const type = objectNamed(query.from);
-  if (type === undefined) {
+  const type = objectOf(query.from);
+  if (type.name === "ContentDocumentLink" && !namesItsEnds(query.where))
     throw new SalesforceError(
-      "INVALID_TYPE",
-      `sObject type '${query.from}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. ${HINT}`,
+      "MALFORMED_QUERY",
+      "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
     );
-  }
   const run = bindQuery(records, type, query, version);
   return run(candidates(records, type, query.where));
 }

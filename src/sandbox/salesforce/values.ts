@@ -7,10 +7,12 @@ import type { Field, FieldType, FieldValue } from "./schema.ts";
 const JSON_NAMES: Partial<Record<FieldType, string>> = {
   boolean: "boolean",
   double: "double",
+  int: "int",
   currency: "double",
   date: "date",
   datetime: "dateTime",
 };
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})$/;
 const EMAIL = /^[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+$/;
@@ -97,6 +99,16 @@ export function checkedValue(field: Field, value: unknown): FieldValue {
     case "boolean":
       if (typeof value !== "boolean") throw cannotDeserialize(field, value);
       return value;
+    case "base64":
+      if (typeof value !== "string") throw cannotDeserialize(field, value);
+      if (value.length % 4 !== 0 || !BASE64.test(value))
+        throw new SalesforceError(
+          "INVALID_TYPE_ON_FIELD_IN_RECORD",
+          `${field.name}: value not of required type: it is not base64`,
+          [field.name],
+        );
+      return value === "" ? null : value;
+    case "int":
     case "double":
     case "currency":
       if (typeof value !== "number") throw cannotDeserialize(field, value);

@@ -92,6 +92,8 @@ export interface Order {
 }
 
 export interface Billing {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   readonly products: ReadonlyMap<number, Product>;
   readonly addons: ReadonlyMap<number, Addon>;
   readonly clients: Map<number, Client>;
@@ -103,7 +105,12 @@ export interface Billing {
 
 const byId = <T extends { readonly id: number }>(rows: readonly T[]) => new Map(rows.map((row) => [row.id, row]));
 
-export function billing(products: readonly Product[], addons: readonly Addon[], clients: readonly Client[]): Billing {
+export function billing(
+  products: readonly Product[],
+  addons: readonly Addon[],
+  clients: readonly Client[],
+  now: () => number,
+): Billing {
   const last = {
     client: Math.max(0, ...clients.map(({ id }) => id)),
     order: 5000,
@@ -112,6 +119,7 @@ export function billing(products: readonly Product[], addons: readonly Addon[], 
     invoice: 70_000,
   };
   return {
+    now,
     products: new Map(products.map((product) => [product.pid, product])),
     addons: byId(addons),
     clients: byId(clients),

@@ -47,7 +47,7 @@ export function addOrder(billing: Billing, given: Parameters): object {
   if (lines.length === 0) throw new WhmcsError("No items added to cart so order cannot proceed");
 
   const orderId = billing.next("order");
-  const now = wallClock(Date.now());
+  const now = wallClock(billing.now());
   const services: Service[] = [];
   const addonIds: number[] = [];
   let amount = 0;

@@ -32,7 +32,7 @@ function shownService(billing: Billing, service: Service): object {
     qty: String(service.qty),
     clientid: String(service.clientId),
     orderid: String(service.orderId),
-    ordernumber: String(7_000_000_000 + service.orderId),
+    ordernumber: service.orderId === 0 ? "0" : String(7_000_000_000 + service.orderId),
     pid: String(service.pid),
     regdate: service.regDate,
     name: product?.name ?? "",
@@ -121,6 +121,6 @@ export function moduleTerminate(billing: Billing, given: Parameters): object {
   if ((billing.products.get(service.pid)?.module ?? "") === "")
     throw new WhmcsError("Service not assigned to a module");
   service.status = "Terminated";
-  service.terminationDate = wallClock(Date.now()).slice(0, 10);
+  service.terminationDate = wallClock(billing.now()).slice(0, 10);
   return {};
 }
