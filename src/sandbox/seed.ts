@@ -1,5 +1,7 @@
 import type { Billing, Client, Product } from "./whmcs/billing.ts";
 import { billing } from "./whmcs/billing.ts";
+import type { Lines } from "./freebit/lines.ts";
+import { lines } from "./freebit/lines.ts";
 import type { Records } from "./salesforce/records.ts";
 import { knownObject } from "./salesforce/records.ts";
 import { dateTimeText } from "./salesforce/values.ts";
@@ -9,13 +11,14 @@ import { dateTimeText } from "./salesforce/values.ts";
  * the same checks as any other write.
  */
 
-/** What tests and people look records up by; every value is an id. */
+/** What tests and people look records up by; every value is an id, or a SIM's number. */
 export interface Seed {
   readonly pricebookId: string;
   readonly accounts: Readonly<Record<string, string>>;
   readonly opportunities: Readonly<Record<string, string>>;
   readonly orders: Readonly<Record<string, string>>;
   readonly products: Readonly<Record<string, string>>;
+  readonly sims: Readonly<Record<string, string>>;
 }
 
 const OPPORTUNITY_FIELD = "OpportunityId";
@@ -169,6 +172,14 @@ const ORDERS: Readonly<Record<string, SeedOrder>> = {
   },
 };
 
+/** Freebit's lines, by their numbers; none of them is being cancelled. */
+const SIMS: Readonly<Record<string, string>> = {
+  first: "07000000001",
+  second: "07000000002",
+  third: "07000000003",
+  fourth: "08000000004",
+};
+
 const nameOf = ({ last, first }: Person) => `${last} ${first}`;
 const mailOf = ({ client }: Person, key: string) => `${key.toLowerCase()}${String(client ?? "")}@customer.example`;
 const known = (ids: Readonly<Record<string, string>>, key: string): string => {
@@ -274,7 +285,7 @@ export function seedSalesforce(records: Records, now: number): Seed {
       create("OrderItem", { OrderId: orderId, PricebookEntryId: known(entries, item), Quantity: 1 });
     return orderId;
   });
-  return { pricebookId, accounts, opportunities, orders, products };
+  return { pricebookId, accounts, opportunities, orders, products, sims: SIMS };
 }
 
 /** The one flag that no API call may set. */
@@ -314,4 +325,9 @@ export function seedWhmcs(): Billing {
         ],
   );
   return billing(products, addons, clients);
+}
+
+/** Freebit's side: the lines, all of them active. */
+export function seedFreebit(now: () => number): Lines {
+  return lines(Object.values(SIMS), now);
 }

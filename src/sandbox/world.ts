@@ -1,4 +1,7 @@
 import type { Stage } from "./exchange.ts";
+import type { AuthKeys } from "./freebit/auth-keys.ts";
+import { authKeys } from "./freebit/auth-keys.ts";
+import type { Lines } from "./freebit/lines.ts";
 import type { MailServer } from "./mail.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
 import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
@@ -7,7 +10,7 @@ import type { Salesforce } from "./salesforce/rest.ts";
 import { tables } from "./salesforce/tables.ts";
 import { sessions } from "./salesforce/token.ts";
 import type { Seed } from "./seed.ts";
-import { seedSalesforce, seedWhmcs } from "./seed.ts";
+import { seedFreebit, seedSalesforce, seedWhmcs } from "./seed.ts";
 import type { Billing } from "./whmcs/billing.ts";
 
 /** Everything that the sandbox holds in memory. What a reset replaces is reached by a function. */
@@ -16,6 +19,9 @@ export interface World {
   readonly mail: MailServer;
   readonly salesforce: () => Salesforce;
   readonly billing: () => Billing;
+  readonly lines: () => Lines;
+  /** Outlive a reset: a client may not know that a key is refused for its age. */
+  readonly freebitKeys: AuthKeys;
   readonly outbound: () => OutboundMessages;
   readonly seed: () => Seed;
   /** Back to the seed: records, orders, mails, calls, faults and sessions. The outbound URL goes back to the first one. */
@@ -49,6 +55,7 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
       seed,
       outbound,
       billing: seedWhmcs(),
+      lines: seedFreebit(() => Date.now()),
     };
   };
   let current = fresh();
@@ -57,6 +64,8 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     mail,
     salesforce: () => current.salesforce,
     billing: () => current.billing,
+    lines: () => current.lines,
+    freebitKeys: authKeys(),
     outbound: () => current.outbound,
     seed: () => current.seed,
     reset: () => {
