@@ -47,8 +47,8 @@ const operation = z
     readBack: readBack.nullable(),
   })
   .superRefine((lists, context) => {
-    for (const list of CODE_LISTS) {
-      const other = CODE_LISTS.find((each) => each !== list && lists[each].some((code) => lists[list].includes(code)));
+    for (const [index, list] of CODE_LISTS.entries()) {
+      const other = CODE_LISTS.slice(0, index).find((each) => lists[each].some((code) => lists[list].includes(code)));
       if (other !== undefined)
         context.addIssue({ code: "custom", path: [list], message: `has a code that ${other} has too` });
     }
