@@ -17,7 +17,7 @@ export function greeting({ address, log, sandbox, account, apiKey, dashboard }) 
     ["API docs", `${address}/api/docs`],
     ["Dashboard", `${address}/admin/queues`],
     dashboard === null ? null : ["", `sign in as ${dashboard.user} with ${dashboard.password}`],
-    sandbox === null ? null : ["Sandbox", `${sandbox.url}  (stands in for Salesforce, WHMCS and mail)`],
+    sandbox === null ? null : ["Sandbox", `${sandbox.url}  (stands in for Salesforce, WHMCS, Freebit and mail)`],
     ["Log", path.relative(ROOT, log)],
   ];
   return `

@@ -1,5 +1,6 @@
 import { isClassified, UnavailableError, type Vendor } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
+import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
 import { mailClient, type Mail } from "./integrations/mail/client.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
@@ -11,6 +12,7 @@ import type { Settings } from "./settings.ts";
 export interface Services {
   readonly salesforce: Salesforce;
   readonly whmcs: Whmcs;
+  readonly freebit: Freebit;
   readonly mail: Mail;
 }
 
@@ -26,6 +28,7 @@ export function openServices(
   return {
     salesforce: salesforceClient({ settings, call: call("salesforce") }),
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
+    freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
   };
 }

@@ -3,7 +3,7 @@
  * The vendors ask `take` as each call arrives; what a mode means on the wire is theirs to carry out.
  */
 
-export const VENDORS = ["salesforce", "whmcs", "mail"] as const;
+export const VENDORS = ["salesforce", "whmcs", "freebit", "mail"] as const;
 export type Vendor = (typeof VENDORS)[number];
 
 /** What each mode does; `before` and `after` say on which side of the write the fault falls. */
@@ -31,7 +31,7 @@ interface FaultOrder {
   readonly delayMs: number;
   readonly status?: number | undefined;
   readonly body?: unknown;
-  /** Salesforce's errorCode, for `error`. */
+  /** Salesforce's errorCode or Freebit's codes (`400-356`), for `error`. */
   readonly code?: string | undefined;
 }
 

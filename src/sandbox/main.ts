@@ -1,9 +1,10 @@
+import { FREEBIT_CREDENTIALS } from "./freebit/auth-keys.ts";
 import { startSandbox } from "./sandbox.ts";
 import { SALESFORCE_CREDENTIALS, ORGANIZATION_ID } from "./salesforce/token.ts";
 import { WHMCS_CREDENTIALS } from "./whmcs/billing.ts";
 
 /**
- * `npm run sandbox`: the stand-ins for Salesforce, WHMCS and the mail server, until SIGTERM or SIGINT. One line of JSON
+ * `npm run sandbox`: the stand-ins for Salesforce, WHMCS, Freebit and the mail server, until SIGTERM or SIGINT. One line of JSON
  * on stdout tells where they listen; what people read goes to stderr.
  */
 
@@ -43,11 +44,12 @@ if (environment["SANDBOX_EXIT_WITH_PARENT"] === "1") {
 
 const { url, smtpUrl } = sandbox;
 process.stdout.write(`${JSON.stringify({ sandbox: { url, smtpUrl } })}\n`);
-process.stderr.write(`Stands in for Salesforce, WHMCS and the mail server; everything is in memory.
+process.stderr.write(`Stands in for Salesforce, WHMCS, Freebit and the mail server; everything is in memory.
 Look and meddle: ${url}/
 Point the system here with
   SALESFORCE_LOGIN_URL=${url} SALESFORCE_CLIENT_ID=${SALESFORCE_CREDENTIALS.clientId} SALESFORCE_CLIENT_SECRET=${SALESFORCE_CREDENTIALS.clientSecret}
   SALESFORCE_ORG_ID=${ORGANIZATION_ID}
   WHMCS_URL=${url}/whmcs WHMCS_IDENTIFIER=${WHMCS_CREDENTIALS.identifier} WHMCS_SECRET=${WHMCS_CREDENTIALS.secret}
+  FREEBIT_URL=${url}/freebit FREEBIT_OEM_ID=${FREEBIT_CREDENTIALS.oemId} FREEBIT_OEM_KEY=${FREEBIT_CREDENTIALS.oemKey}
   SMTP_URL=${smtpUrl}
 `);

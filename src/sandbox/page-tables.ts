@@ -9,9 +9,10 @@ import type { World } from "./world.ts";
 
 const CALLS_SHOWN = 50;
 const ROWS_SHOWN = 200;
-const GOOD = new Set(["Active", "Activated", "Verified", "Checked", "Closed", "acknowledged"]);
+const GOOD = new Set(["Active", "active", "Activated", "Verified", "Checked", "Closed", "acknowledged"]);
 const BAD = new Set([
   "Cancelled",
+  "cancelled",
   "Void",
   "Terminated",
   "Fraud",
@@ -160,6 +161,14 @@ export function whmcsTables(world: World): Html {
     ${tableOf("whmcs-orders", "WHMCS orders", ["Id", "Client", "Date", "Amount", "Status"], orderRows, "No orders yet: approve one above.")}
     ${tableOf("services", "WHMCS services", ["Id", "Client", "Order", "Product", "Status", "Opportunity"], serviceRows, "No services yet.")}
   `;
+}
+
+export function freebitTable(world: World): Html {
+  const rows = world
+    .lines()
+    .all()
+    .map((line) => [id(line.account), status(line.state), line.cancelDate ?? ""]);
+  return tableOf("lines", "Freebit lines", ["Number", "State", "Ends on"], rows, "No lines.");
 }
 
 export function trafficTables(world: World): Html {

@@ -5,7 +5,7 @@ import type { Html } from "./html.ts";
 import { html } from "./html.ts";
 import { faultOrder } from "./control.ts";
 import { STYLE } from "./page-style.ts";
-import { salesforceTables, trafficTables, whmcsTables } from "./page-tables.ts";
+import { freebitTable, salesforceTables, trafficTables, whmcsTables } from "./page-tables.ts";
 import { SalesforceError } from "./salesforce/errors.ts";
 import { knownObject } from "./salesforce/records.ts";
 import type { World } from "./world.ts";
@@ -67,7 +67,7 @@ function faultSection(world: World, problem: string | undefined): Html {
       <label>Code or message<input name="code" placeholder="QUERY_TIMEOUT" size="13" /></label>
       <button>Add fault</button>
       <datalist id="operations">
-        ${["*", "token", "query", "create", "update", "upsert", "describe", "composite", "AddOrder", "AcceptOrder", "GetOrders", "GetClientsProducts", "connect", "rcpt", "data"].map((name) => html`<option>${name}</option>`)}
+        ${["*", "token", "query", "create", "update", "upsert", "describe", "composite", "AddOrder", "AcceptOrder", "GetOrders", "GetClientsProducts", "authOem", "cnclAcnt", "getDetail", "connect", "rcpt", "data"].map((name) => html`<option>${name}</option>`)}
       </datalist>
     </form>
   </section>`;
@@ -82,6 +82,7 @@ function page(world: World, problem?: string): string {
     "accounts",
     "whmcs-orders",
     "services",
+    "lines",
     "mails",
     "outbound",
     "calls",
@@ -101,14 +102,14 @@ function page(world: World, problem?: string): string {
         <header>
           <div>
             <h1>Handoff sandbox</h1>
-            <p>Stands in for Salesforce, WHMCS and the mail server. Everything is in memory.</p>
+            <p>Stands in for Salesforce, WHMCS, Freebit and the mail server. Everything is in memory.</p>
           </div>
           <nav>
             ${links.map((name) => html`<a href="#${name}">${name.replace("-", " ")}</a>`)}<a href="/">refresh</a>
           </nav>
         </header>
         <main>
-          ${faultSection(world, problem)}${salesforceTables(world)}${whmcsTables(world)}${trafficTables(world)}
+          ${faultSection(world, problem)}${salesforceTables(world)}${whmcsTables(world)}${freebitTable(world)}${trafficTables(world)}
         </main>
         <footer>
           <form class="inline" method="post" action="/page/reset"><button>Start again from the seed</button></form>

@@ -3,6 +3,7 @@ import express from "express";
 import { callLog } from "./calls.ts";
 import { controlRoutes } from "./control.ts";
 import { faultList } from "./faults.ts";
+import { freebitApi } from "./freebit/api.ts";
 import { startMailServer } from "./mail.ts";
 import { pageRoutes } from "./page.ts";
 import { salesforceData, salesforceToken } from "./salesforce/rest.ts";
@@ -25,7 +26,7 @@ export interface SandboxOptions {
 }
 
 export interface Sandbox {
-  /** Salesforce's login address, and the page's; WHMCS is at `/whmcs` below it. */
+  /** Salesforce's login address, and the page's; WHMCS is at `/whmcs` below it, Freebit at `/freebit`. */
   readonly url: string;
   readonly smtpUrl: string;
   readonly close: () => Promise<void>;
@@ -43,12 +44,13 @@ function application(world: World) {
   app.post("/services/oauth2/token", raw, salesforceToken(world.salesforce, world.stage));
   app.use("/services/data", bytes, salesforceData(world.salesforce, world.stage));
   app.post("/whmcs/includes/api.php", raw, whmcsApi(world.billing, world.stage));
+  app.use("/freebit", raw, freebitApi({ lines: world.lines, keys: world.freebitKeys, stage: world.stage }));
   app.use("/control", controlRoutes(world));
   app.use("/", pageRoutes(world));
   return app;
 }
 
-/** Starts the stand-ins for Salesforce, WHMCS and the mail server; resolves once all of them listen. */
+/** Starts the stand-ins for Salesforce, WHMCS, Freebit and the mail server; resolves once all of them listen. */
 export async function startSandbox({
   host = "127.0.0.1",
   port = 0,

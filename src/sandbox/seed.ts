@@ -1,5 +1,7 @@
 import type { Billing, Client, Product } from "./whmcs/billing.ts";
 import { billing } from "./whmcs/billing.ts";
+import type { Lines } from "./freebit/lines.ts";
+import { lines } from "./freebit/lines.ts";
 import type { Records } from "./salesforce/records.ts";
 import { knownObject } from "./salesforce/records.ts";
 import { SERVICES, endOfNextMonth, monthInJapan, seedServices } from "./seed-services.ts";
@@ -10,7 +12,7 @@ import { dateTimeText } from "./salesforce/values.ts";
  * the same checks as any other write.
  */
 
-/** What tests and people look records up by; every value is an id. */
+/** What tests and people look records up by; every value is an id, or a SIM's number. */
 export interface Seed {
   readonly pricebookId: string;
   readonly accounts: Readonly<Record<string, string>>;
@@ -19,6 +21,7 @@ export interface Seed {
   readonly products: Readonly<Record<string, string>>;
   /** WHMCS's ids of services that are active already; their Opportunities have the same names. */
   readonly services: Readonly<Record<string, string>>;
+  readonly sims: Readonly<Record<string, string>>;
 }
 
 const OPPORTUNITY_FIELD = "OpportunityId";
@@ -176,6 +179,18 @@ const ORDERS: Readonly<Record<string, SeedOrder>> = {
   },
 };
 
+/** Freebit's lines, by their numbers; none of them is being cancelled. */
+const SIMS: Readonly<Record<string, string>> = {
+  first: "07000000001",
+  second: "07000000002",
+  third: "07000000003",
+  fourth: "08000000004",
+  // Those of the active services, by the names that these have.
+  ...Object.fromEntries(
+    Object.entries(SERVICES).flatMap(([name, { domain }]) => (domain === undefined ? [] : [[name, domain]])),
+  ),
+};
+
 const nameOf = ({ last, first }: Person) => `${last} ${first}`;
 const mailOf = ({ client }: Person, key: string) => `${key.toLowerCase()}${String(client ?? "")}@customer.example`;
 const known = (ids: Readonly<Record<string, string>>, key: string): string => {
@@ -305,7 +320,7 @@ export function seedSalesforce(records: Records, now: number): Seed {
     }
     return String(whmcsId);
   });
-  return { pricebookId, accounts, opportunities, orders, products, services };
+  return { pricebookId, accounts, opportunities, orders, products, services, sims: SIMS };
 }
 
 /** The one flag that no API call may set. */
@@ -352,4 +367,9 @@ export function seedWhmcs({ opportunities }: Seed, now: () => number): Billing {
     opportunities,
   );
   return made;
+}
+
+/** Freebit's side: the lines, all of them active. */
+export function seedFreebit(now: () => number): Lines {
+  return lines(Object.values(SIMS), now);
 }

@@ -1,3 +1,4 @@
+import { FREEBIT_CREDENTIALS } from "./freebit/auth-keys.ts";
 import { SALESFORCE_CREDENTIALS, ORGANIZATION_ID } from "./salesforce/token.ts";
 import type { Records } from "./salesforce/records.ts";
 import type { FieldValue, Fields, ObjectType } from "./salesforce/schema.ts";
@@ -19,7 +20,7 @@ export function wholeState(world: World) {
     organizationId: ORGANIZATION_ID,
     seed: world.seed(),
     clock: { now: new Date(world.now()).toISOString(), isSet: world.clock.isSet() },
-    credentials: { salesforce: SALESFORCE_CREDENTIALS, whmcs: WHMCS_CREDENTIALS },
+    credentials: { salesforce: SALESFORCE_CREDENTIALS, whmcs: WHMCS_CREDENTIALS, freebit: FREEBIT_CREDENTIALS },
     salesforce: Object.fromEntries(
       objectTypes.map((type) => [
         type.name,
@@ -37,6 +38,7 @@ export function wholeState(world: World) {
       })),
       serviceAddons: [...serviceAddons.values()],
     },
+    freebit: { lines: world.lines().all() },
     mails: world.mail.received(),
     outbound: { url: world.outbound().url(), deliveries: world.outbound().deliveries() },
     faults: world.stage.faults.active(),

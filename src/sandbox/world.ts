@@ -1,6 +1,9 @@
 import type { Clock } from "./clock.ts";
 import { clock } from "./clock.ts";
 import type { Stage } from "./exchange.ts";
+import type { AuthKeys } from "./freebit/auth-keys.ts";
+import { authKeys } from "./freebit/auth-keys.ts";
+import type { Lines } from "./freebit/lines.ts";
 import type { MailServer } from "./mail.ts";
 import type { OutboundMessages } from "./salesforce/outbound-message.ts";
 import { REDELIVERY_MS, announceApprovals, outboundMessages } from "./salesforce/outbound-message.ts";
@@ -9,7 +12,7 @@ import type { Salesforce } from "./salesforce/rest.ts";
 import { tables } from "./salesforce/tables.ts";
 import { sessions } from "./salesforce/token.ts";
 import type { Seed } from "./seed.ts";
-import { seedSalesforce, seedWhmcs } from "./seed.ts";
+import { seedFreebit, seedSalesforce, seedWhmcs } from "./seed.ts";
 import type { Billing } from "./whmcs/billing.ts";
 
 /** Everything that the sandbox holds in memory. What a reset replaces is reached by a function. */
@@ -21,6 +24,9 @@ export interface World {
   readonly mail: MailServer;
   readonly salesforce: () => Salesforce;
   readonly billing: () => Billing;
+  readonly lines: () => Lines;
+  /** Outlive a reset: a client may not know that a key is refused for its age. */
+  readonly freebitKeys: AuthKeys;
   readonly outbound: () => OutboundMessages;
   readonly seed: () => Seed;
   /** Back to the seed: records, orders, mails, calls, faults and sessions, at the real time. The outbound URL goes back to the first one. */
@@ -56,6 +62,7 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
       seed,
       outbound,
       billing: seedWhmcs(seed, time.now),
+      lines: seedFreebit(time.now),
     };
   };
   let current = fresh();
@@ -66,6 +73,8 @@ export function worldOf({ stage, mail, instanceUrl, outboundUrl, redeliveryMs, n
     mail,
     salesforce: () => current.salesforce,
     billing: () => current.billing,
+    lines: () => current.lines,
+    freebitKeys: authKeys(),
     outbound: () => current.outbound,
     seed: () => current.seed,
     reset: () => {
