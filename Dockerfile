@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY templates ./templates
 RUN npm run build
 # TypeScript stays behind --omit=dev as another package's optional peer: 30 MB that nothing here runs.
 RUN npm prune --omit=dev --ignore-scripts && rm -rf node_modules/typescript node_modules/@typescript
@@ -17,6 +18,7 @@ RUN mkdir /data && chown node:node /data
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/templates ./templates
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \

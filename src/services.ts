@@ -2,6 +2,7 @@ import { isClassified, UnavailableError, type Vendor } from "./domain/errors.ts"
 import type { VendorCall } from "./domain/vendor-call.ts";
 import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
 import { mailClient, type Mail } from "./integrations/mail/client.ts";
+import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
 import type { Metrics } from "./metrics.ts";
@@ -14,6 +15,7 @@ export interface Services {
   readonly whmcs: Whmcs;
   readonly freebit: Freebit;
   readonly mail: Mail;
+  readonly letters: Letters;
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -30,6 +32,7 @@ export function openServices(
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
     freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
+    letters: openLetters({ settings }),
   };
 }
 

@@ -46,6 +46,7 @@ export function mailClient({ settings, call }: { settings: MailSettings; call: V
             text,
             ...(html === undefined ? {} : { html }),
             messageId,
+            headers: { "Auto-Submitted": "auto-generated" }, // so that nobody's holiday notice answers it (RFC 3834)
             date: new Date(),
             signal,
           });

@@ -1,0 +1,243 @@
+import type { Letter, Template } from "../../domain/letter.ts";
+import { type Language, dayIn, monthIn } from "./dates.ts";
+
+/**
+ * What a template may say: each variable, and of what sort it is. Templates are checked against this at start, and the
+ * views that fill them have their types from it.
+ *
+ * - `always`: one line that is always there.
+ * - `maybe`: one line that may be absent, so it stands inside `{{#name}}…{{/name}}`.
+ * - `private`, `maybe private`: the same, but personal or of several lines: never in a subject.
+ * - `flag`: true or false, for `{{#flag}}` and `{{^flag}}`.
+ * - `ready`: finished text of ours, which only the layout puts in, as `{{{body}}}`.
+ * - `each`: a list, with what is said of each entry.
+ */
+export interface Words {
+  readonly [name: string]: Sort;
+}
+export type Sort = "always" | "maybe" | "private" | "maybe private" | "flag" | "ready" | { readonly each: Words };
+
+export type View<Said extends Words> = {
+  readonly [Name in keyof Said]: Said[Name] extends { readonly each: infer Entry extends Words }
+    ? readonly View<Entry>[]
+    : Said[Name] extends "flag"
+      ? boolean
+      : Said[Name] extends "maybe" | "maybe private"
+        ? string | null
+        : string;
+};
+
+/** The view of any template. */
+type AnyView = Readonly<Record<string, string | boolean | null | readonly object[]>>;
+
+export interface Page {
+  /** In this order, one below the other in one mail. */
+  readonly languages: readonly Language[];
+  readonly says: Words;
+  /** Without these a letter would not serve its purpose: each stands in the text and in the HTML. */
+  readonly mustSay: readonly string[];
+}
+
+const SERVICE = {
+  brand: "always",
+  service: "always",
+  serviceId: "always",
+  lastDay: "always",
+  month: "always",
+  internet: "flag",
+  sim: "flag",
+  vpn: "flag",
+} as const;
+const LINKS = {
+  accountId: "always",
+  accountUrl: "always",
+  opportunityId: "maybe",
+  opportunityUrl: "maybe",
+  whmcsUrl: "always",
+} as const;
+
+export const PAGES = {
+  "cancellation-confirmed": {
+    languages: ["ja", "en"],
+    says: { ...SERVICE, customer: "maybe private", reference: "always" },
+    mustSay: ["service", "serviceId", "lastDay", "reference"],
+  },
+  "cancellation-admin": {
+    languages: ["en"],
+    says: {
+      ...SERVICE,
+      ...LINKS,
+      caseId: "always",
+      caseUrl: "always",
+      jobId: "always",
+      jobUrl: "always",
+      freebitCode: "maybe",
+      runDate: "maybe",
+    },
+    mustSay: ["service", "serviceId", "lastDay", "freebitCode", "opportunityUrl", "whmcsUrl", "caseUrl"],
+  },
+  "cancellation-refused-admin": {
+    languages: ["en"],
+    says: {
+      brand: "always",
+      serviceId: "always",
+      lastDay: "always",
+      month: "always",
+      ...LINKS,
+      jobId: "always",
+      jobUrl: "always",
+      simNumber: "private",
+      comments: "maybe private",
+      code: "always",
+      reason: "always",
+    },
+    mustSay: ["serviceId", "lastDay", "code", "reason", "jobId", "simNumber", "comments"],
+  },
+  "due-today-admin": {
+    languages: ["en"],
+    says: {
+      brand: "always",
+      today: "always",
+      count: "always",
+      several: "flag",
+      more: "maybe",
+      due: {
+        each: {
+          service: "always",
+          serviceId: "always",
+          lastDay: "always",
+          lineReturn: "maybe",
+          accountId: "always",
+          accountUrl: "always",
+          opportunityUrl: "always",
+          whmcsUrl: "always",
+        },
+      },
+    },
+    mustSay: ["due", "service", "serviceId", "lastDay", "lineReturn", "opportunityUrl", "whmcsUrl", "more"],
+  },
+} as const satisfies Record<Template, Page>;
+
+/** What surrounds every letter: `layout.txt` and `layout.html`. */
+export const LAYOUT = {
+  brand: "always",
+  subject: "always",
+  language: "always",
+  toCustomer: "flag",
+  parts: { each: { language: "always", first: "flag", later: "flag", body: "ready" } },
+} as const satisfies Words;
+
+/** What letters need to know of where they are sent from. */
+export interface Surroundings {
+  readonly brand: string;
+  /** Where a link to a Salesforce record, to WHMCS and to the dashboard begins, without a slash at its end. */
+  readonly salesforceUrl: string;
+  readonly whmcsUrl: string;
+  readonly dashboardUrl: string;
+}
+
+/** The values that fill `letter`'s template in one language. */
+export function viewOf(letter: Letter, language: Language, around: Surroundings): AnyView {
+  const { brand } = around;
+  switch (letter.template) {
+    case "cancellation-confirmed":
+      return {
+        brand,
+        ...serviceIn(language, letter),
+        customer: letter.name ?? null,
+        reference: letter.reference,
+      } satisfies View<(typeof PAGES)["cancellation-confirmed"]["says"]>;
+    case "cancellation-admin":
+      return {
+        brand,
+        ...serviceIn(language, letter),
+        ...linksTo(letter, around),
+        caseId: letter.caseId,
+        caseUrl: `${around.salesforceUrl}/${letter.caseId}`,
+        jobId: letter.jobId,
+        jobUrl: jobUrl(letter.jobId, around),
+        freebitCode: letter.freebit?.code ?? null,
+        runDate: letter.freebit === undefined ? null : dayIn(language, letter.freebit.runDate),
+      } satisfies View<(typeof PAGES)["cancellation-admin"]["says"]>;
+    case "cancellation-refused-admin":
+      return {
+        brand,
+        serviceId: String(letter.serviceId),
+        lastDay: dayIn(language, letter.lastDay),
+        month: monthIn(language, letter.lastDay),
+        ...linksTo(letter, around),
+        jobId: letter.jobId,
+        jobUrl: jobUrl(letter.jobId, around),
+        simNumber: letter.simNumber,
+        comments: letter.comments ?? null,
+        code: letter.code,
+        reason: letter.reason,
+      } satisfies View<(typeof PAGES)["cancellation-refused-admin"]["says"]>;
+    case "due-today-admin":
+      return {
+        brand,
+        today: dayIn(language, letter.today),
+        count: String(letter.due.length + letter.more),
+        several: letter.due.length + letter.more > 1,
+        more: letter.more === 0 ? null : String(letter.more),
+        due: letter.due.map((due) => {
+          const { accountId, accountUrl, whmcsUrl } = linksTo(due, around);
+          return {
+            service: due.service,
+            serviceId: String(due.serviceId),
+            lastDay: dayIn(language, due.lastDay),
+            lineReturn: due.lineReturn ?? null,
+            accountId,
+            accountUrl,
+            whmcsUrl,
+            opportunityUrl: `${around.salesforceUrl}/${due.opportunityId}`,
+          };
+        }),
+      } satisfies View<(typeof PAGES)["due-today-admin"]["says"]>;
+  }
+}
+
+interface Ended {
+  readonly service: "Internet" | "SIM" | "VPN";
+  readonly serviceId: number;
+  readonly lastDay: string;
+}
+
+const SERVICE_NAMES: Record<Language, Record<Ended["service"], string>> = {
+  ja: { Internet: "インターネット", SIM: "SIM", VPN: "VPN" },
+  en: { Internet: "Internet", SIM: "SIM", VPN: "VPN" },
+};
+
+function serviceIn(language: Language, { service, serviceId, lastDay }: Ended) {
+  return {
+    service: SERVICE_NAMES[language][service],
+    serviceId: String(serviceId),
+    lastDay: dayIn(language, lastDay),
+    month: monthIn(language, lastDay),
+    internet: service === "Internet",
+    sim: service === "SIM",
+    vpn: service === "VPN",
+  };
+}
+
+interface Whereabouts {
+  readonly accountId: string;
+  readonly opportunityId?: string | undefined;
+  readonly whmcsClientId: number;
+  readonly serviceId: number;
+}
+
+function linksTo({ accountId, opportunityId, whmcsClientId, serviceId }: Whereabouts, around: Surroundings) {
+  const { salesforceUrl, whmcsUrl } = around;
+  return {
+    accountId,
+    accountUrl: `${salesforceUrl}/${accountId}`,
+    opportunityId: opportunityId ?? null,
+    opportunityUrl: opportunityId === undefined ? null : `${salesforceUrl}/${opportunityId}`,
+    whmcsUrl: `${whmcsUrl}/admin/clientsservices.php?userid=${String(whmcsClientId)}&id=${String(serviceId)}`,
+  };
+}
+
+/** The page of a cancellation on the board. */
+const jobUrl = (jobId: string, { dashboardUrl }: Surroundings) =>
+  `${dashboardUrl}/admin/queues/queue/cancellation/${jobId}`;

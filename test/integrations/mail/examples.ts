@@ -1,0 +1,95 @@
+import type { LetterSettings } from "../../../src/integrations/mail/letters.ts";
+import { letter, type Letter } from "../../../src/domain/letter.ts";
+
+const whereabouts = {
+  accountId: "0015g00000HjKlMAAV",
+  whmcsClientId: 7,
+  opportunityId: "0065g00000AbCdEAAV",
+};
+const toCustomer = {
+  template: "cancellation-confirmed",
+  to: "hanako@customer.example",
+  name: "渋谷 花子",
+  serviceId: 1234,
+  lastDay: "2026-12-31",
+  reference: "00001042",
+} as const;
+const toAdministrator = {
+  template: "cancellation-admin",
+  to: "administrator",
+  serviceId: 1234,
+  lastDay: "2026-12-31",
+  ...whereabouts,
+  caseId: "5005g00000QwErTAAV",
+  jobId: "mZ3vKx0aQ9sT",
+} as const;
+const { opportunityId: _, ...withoutOpportunity } = toAdministrator;
+
+/** Letters of every template, with and without whatever may be absent. */
+export const EXAMPLES: Readonly<Record<string, Letter>> = {
+  "confirmed-internet": { ...toCustomer, service: "Internet" },
+  "confirmed-sim": { ...toCustomer, service: "SIM" },
+  "confirmed-vpn-nameless": { ...toCustomer, service: "VPN", name: undefined, lastDay: "2026-11-05" },
+  "admin-sim": { ...toAdministrator, service: "SIM", freebit: { code: "100", runDate: "2027-01-01" } },
+  "admin-sim-no-opportunity": {
+    ...withoutOpportunity,
+    service: "SIM",
+    freebit: { code: "100", runDate: "2027-01-01" },
+  },
+  "admin-internet-no-opportunity": { ...withoutOpportunity, service: "Internet" },
+  refused: {
+    template: "cancellation-refused-admin",
+    to: "administrator",
+    serviceId: 1234,
+    lastDay: "2026-12-31",
+    ...whereabouts,
+    jobId: "mZ3vKx0aQ9sT",
+    simNumber: "07012345678",
+    comments: "引っ越しのため解約します。\nThank you & goodbye.",
+    code: "400-356",
+    reason: "Freebit refused the cancellation (400-356). Nothing was changed there.",
+  },
+  "refused-bare": {
+    template: "cancellation-refused-admin",
+    to: "administrator",
+    serviceId: 1234,
+    lastDay: "2026-12-31",
+    accountId: whereabouts.accountId,
+    whmcsClientId: 7,
+    jobId: "mZ3vKx0aQ9sT",
+    simNumber: "07012345678",
+    code: "400-356",
+    reason: "Freebit refused the cancellation (400-356). Nothing was changed there.",
+  },
+  "due-one": {
+    template: "due-today-admin",
+    to: "administrator",
+    today: "2027-01-01",
+    due: [{ service: "VPN", serviceId: 1236, lastDay: "2026-12-30", ...whereabouts }],
+    more: 0,
+  },
+  "due-many": {
+    template: "due-today-admin",
+    to: "administrator",
+    today: "2027-01-01",
+    due: [
+      { service: "Internet", serviceId: 1234, lastDay: "2026-12-31", lineReturn: "SentKit", ...whereabouts },
+      { service: "Internet", serviceId: 1235, lastDay: "2026-12-31", lineReturn: "不要", ...whereabouts },
+      { service: "VPN", serviceId: 1236, lastDay: "2026-12-30", ...whereabouts },
+    ],
+    more: 4,
+  },
+};
+
+export const SETTINGS: LetterSettings = {
+  MAIL_FROM: "SonixNet <portal@sonixnet.example>",
+  ADMIN_EMAIL: "operations@sonixnet.example",
+  SALESFORCE_LOGIN_URL: "https://sonixnet.my.salesforce.com",
+  WHMCS_URL: "https://billing.sonixnet.example",
+  PUBLIC_URL: "https://handoff.sonixnet.example",
+  HOST: "127.0.0.1",
+  PORT: 3000,
+};
+
+/** A letter as it comes back out of a job. */
+export const example = (name: string): Letter => letter.parse(EXAMPLES[name]);
