@@ -1,7 +1,9 @@
+import type { ServiceType } from "../../domain/opportunity.ts";
 import type { AccountId, CaseId, OpportunityId, OrderId } from "../../domain/salesforce-id.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { asking } from "./asking.ts";
+import { cancellationVerbs } from "./cancellation.ts";
 import { eligibilityVerbs } from "./eligibility.ts";
 import { fieldNames } from "./fields.ts";
 import { provisioningVerbs } from "./provisioning.ts";
@@ -58,6 +60,52 @@ export type OpportunityLink = {
   readonly whmcsServiceId: number | null;
 };
 
+/** A service that an account asks to end. */
+export interface CancellationQuestion {
+  readonly accountId: AccountId;
+  /** WHMCS's. */
+  readonly serviceId: number;
+  readonly service: ServiceType;
+  /** The subject that the request's Case has, or would have. */
+  readonly subject: string;
+}
+
+/** What a cancellation has to know before it writes anything. */
+export type CancellationFacts = {
+  readonly accountName: string;
+  readonly whmcsClientId: number | null;
+  /** Of the account's oldest contact that has one. */
+  readonly email: string | null;
+  /** The account's newest Opportunity that carries the service. */
+  readonly opportunity: {
+    readonly opportunityId: OpportunityId;
+    readonly stage: string;
+    readonly commodity: string | null;
+    /** The moment of its scheduled cancellation, as Salesforce writes it. */
+    readonly scheduledFor: string | null;
+  } | null;
+  /** The account's Cases with the subject, and its other cancellations that are open: newest first. */
+  readonly cases: readonly CancellationCase[];
+};
+
+export type CancellationCase = {
+  readonly caseId: CaseId;
+  readonly caseNumber: string;
+  readonly subject: string | null;
+  readonly isOpen: boolean;
+  readonly opportunityId: OpportunityId | null;
+  /** The WHMCS service and the job that its Description names. */
+  readonly serviceId: number | null;
+  readonly jobId: string | null;
+};
+
+export interface CancellationRequest extends Omit<CancellationQuestion, "serviceId"> {
+  /** The Opportunity to move to `△Cancelling`; null: none carries the service. */
+  readonly opportunityId: OpportunityId | null;
+  readonly description: string;
+  readonly endsAt: Date;
+}
+
 /**
  * What the business asks of Salesforce. Each verb is one API call and throws errors of `domain/errors.ts` only; reads
  * never throw an `UnknownOutcomeError`.
@@ -75,6 +123,10 @@ export interface Salesforce {
   activate(activation: { readonly opportunityId: OpportunityId; readonly whmcsServiceId: number }): Promise<void>;
   /** Null where there is no such Opportunity. */
   opportunityLink(opportunityId: OpportunityId): Promise<OpportunityLink | null>;
+  /** Null where there is no such Account. */
+  cancellation(question: CancellationQuestion): Promise<CancellationFacts | null>;
+  /** Makes the Case and moves the Opportunity, where there is one, to `△Cancelling`: all or none. */
+  requestCancellation(request: CancellationRequest): Promise<{ readonly caseId: CaseId; readonly caseNumber: string }>;
 }
 
 export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API_VERSION" | "SALESFORCE_FIELDS">;
@@ -83,5 +135,5 @@ export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API
 export function salesforceClient({ settings, call }: { settings: SalesforceSettings; call: VendorCall }): Salesforce {
   const ask = asking({ call, sessions: keepSessions(settings), version: settings.SALESFORCE_API_VERSION });
   const fields = fieldNames(settings.SALESFORCE_FIELDS);
-  return { ...eligibilityVerbs(ask, fields), ...provisioningVerbs(ask, fields) };
+  return { ...eligibilityVerbs(ask, fields), ...provisioningVerbs(ask, fields), ...cancellationVerbs(ask, fields) };
 }

@@ -24,6 +24,13 @@ export type FoundOrder = {
   readonly services: readonly { readonly serviceId: number; readonly productId: number; readonly status: string }[];
 };
 
+export type ServiceState = {
+  /** Pending, Active, Suspended, Terminated, Cancelled, Fraud, Completed. */
+  readonly status: string;
+  /** What WHMCS calls its domain; of a SIM it may be the number. Empty where there is none. */
+  readonly domain: string;
+};
+
 /** What the business asks of WHMCS. Throws errors of `domain/errors.ts` only; reads never throw an `UnknownOutcomeError`. */
 export interface Whmcs {
   /**
@@ -43,6 +50,8 @@ export interface Whmcs {
   orderStatus(orderId: number): Promise<string | null>;
   /** The client's orders that carry the Opportunity's mark, oldest first. */
   ordersOf(of: { readonly clientId: number; readonly opportunityId: OpportunityId }): Promise<readonly FoundOrder[]>;
+  /** The client's service of that id; null where the client has none such. */
+  serviceOf(of: { readonly clientId: number; readonly serviceId: number }): Promise<ServiceState | null>;
   /** Which of `ids` are products; WHMCS's add-ons have ids of their own, and are not among them. */
   productsAmong(ids: readonly number[]): Promise<ReadonlySet<number>>;
 }
@@ -135,6 +144,19 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
             .toSorted((one, other) => one.serviceId - other.serviceId),
         }))
         .toSorted((one, other) => one.orderId - other.orderId);
+    },
+
+    async serviceOf({ clientId, serviceId }) {
+      const { products, totalresults } = await perform({
+        action: "GetClientsProducts",
+        writes: false,
+        parameters: { clientid: clientId, serviceid: serviceId },
+        answer: servicePage,
+      });
+      // More than one: the filter was ignored, and the service may stand on a later page.
+      const services = totalresults > products.length ? await servicesOf(clientId) : products;
+      const found = services.find(({ id, clientid }) => id === serviceId && clientid === clientId);
+      return found === undefined ? null : { status: found.status, domain: found.domain ?? "" };
     },
 
     async productsAmong(ids) {
