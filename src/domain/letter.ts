@@ -52,7 +52,7 @@ const cancellationConfirmed = z.strictObject({
   reference,
 });
 
-/** To the administrator: every SIM, with Freebit's answer, and whatever had no Opportunity. */
+/** To the administrator: every SIM, with Freebit's answer, and whatever had no Opportunity or no address to write to. */
 const cancellationAdmin = z.strictObject({
   template: z.literal("cancellation-admin"),
   to: administrator,
@@ -60,8 +60,13 @@ const cancellationAdmin = z.strictObject({
   ...whereabouts,
   caseId: salesforceId,
   jobId: reference,
-  /** SIM only: the code with which Freebit accepted, and the day from which the SIM is off. */
-  freebit: z.strictObject({ code: resultCode, runDate: day }).optional(),
+  /**
+   * SIM only: the day from which the SIM is off, and the code with which Freebit accepted; without it where that answer was
+   * lost and the line itself shows the day.
+   */
+  freebit: z.strictObject({ code: resultCode.optional(), runDate: day }).optional(),
+  /** The account has no address that mail can go to. */
+  noAddress: z.literal(true).optional(),
 });
 
 /** To the administrator: Freebit said no for good, so nothing was written and the customer still waits. */
@@ -75,8 +80,8 @@ const cancellationRefusedAdmin = z.strictObject({
   simNumber: personal(line(40)),
   /** There is no Case yet that could tell. */
   comments: personal(paragraph(5000)).optional(),
-  code: resultCode,
-  /** The failure's own words: plain, without personal data. */
+  /** The failure's own, and its words: plain, without personal data. They quote Freebit's result code where it gave one. */
+  code: z.string().regex(/^[\w-]{1,64}$/, "must be a failure's code"),
   reason: line(1000),
 });
 

@@ -1,8 +1,19 @@
+import type { Documents } from "../integrations/documents/documents.ts";
+import type { Freebit } from "../integrations/freebit/client.ts";
+import type { Mail } from "../integrations/mail/client.ts";
+import type { Letters } from "../integrations/mail/letters.ts";
 import type { Salesforce } from "../integrations/salesforce/client.ts";
 import type { Whmcs } from "../integrations/whmcs/client.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
+import { approvalSweep } from "./approval-sweep.ts";
+import { cancellation } from "./cancellation.ts";
+import { dailySweep } from "./daily-sweep.ts";
+import { documentSweep } from "./document-sweep.ts";
 import { eligibility } from "./eligibility.ts";
+import { mail } from "./mail.ts";
 import { provisioning } from "./provisioning.ts";
+import { termination } from "./termination.ts";
+import { verification } from "./verification.ts";
 
 export { provisioning };
 
@@ -10,7 +21,21 @@ export { provisioning };
 export interface Services {
   readonly salesforce: Salesforce;
   readonly whmcs: Whmcs;
+  readonly freebit: Freebit;
+  readonly mail: Mail;
+  readonly letters: Letters;
+  readonly documents: Documents;
 }
 
 /** Every kind of work. Routes, queues, workers, the board and OpenAPI follow from this list. */
-export const kinds: readonly AnyJobKind<Services>[] = [eligibility, provisioning];
+export const kinds: readonly AnyJobKind<Services>[] = [
+  eligibility,
+  verification,
+  provisioning,
+  cancellation,
+  termination,
+  mail,
+  approvalSweep,
+  dailySweep,
+  documentSweep,
+];

@@ -144,6 +144,10 @@ export function controlRoutes(world: World): Router {
     world.freebitKeys.expireAll();
     response.status(204).end();
   });
+  routes.post("/expire-freebit-keys", (_, response) => {
+    world.freebitKeys.expireAll();
+    response.status(204).end();
+  });
   routes.put(
     "/jwt-public-key",
     accepting(keyInput, ({ pem }, _, response) => {

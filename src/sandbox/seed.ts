@@ -19,9 +19,9 @@ export interface Seed {
   readonly opportunities: Readonly<Record<string, string>>;
   readonly orders: Readonly<Record<string, string>>;
   readonly products: Readonly<Record<string, string>>;
-  readonly sims: Readonly<Record<string, string>>;
   /** WHMCS's ids of services that are active already; their Opportunities have the same names. */
   readonly services: Readonly<Record<string, string>>;
+  readonly sims: Readonly<Record<string, string>>;
 }
 
 const OPPORTUNITY_FIELD = "OpportunityId";
@@ -185,6 +185,10 @@ const SIMS: Readonly<Record<string, string>> = {
   second: "07000000002",
   third: "07000000003",
   fourth: "08000000004",
+  // Those of the active services, by the names that these have.
+  ...Object.fromEntries(
+    Object.entries(SERVICES).flatMap(([name, { domain }]) => (domain === undefined ? [] : [[name, domain]])),
+  ),
 };
 
 const nameOf = ({ last, first }: Person) => `${last} ${first}`;
@@ -316,7 +320,7 @@ export function seedSalesforce(records: Records, now: number): Seed {
     }
     return String(whmcsId);
   });
-  return { pricebookId, accounts, opportunities, orders, products, sims: SIMS, services };
+  return { pricebookId, accounts, opportunities, orders, products, services, sims: SIMS };
 }
 
 /** The one flag that no API call may set. */

@@ -1,10 +1,14 @@
 import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import express from "express";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { createApi } from "../../src/api/app.ts";
 import { loggableError } from "../../src/domain/loggable-error.ts";
+import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { kinds } from "../../src/processors/index.ts";
 import { provisioning } from "../../src/processors/provisioning.ts";
 import { connectDoor } from "../../src/queues/connection.ts";
@@ -78,12 +82,27 @@ export interface Doors {
 interface DoorOptions {
   readonly ratePerMinute?: number;
   readonly bodyDeadlineMs?: number;
+  /** Where uploads wait; by default a folder of its own. */
+  readonly dataDir?: string;
 }
+
+const documentSettings = () =>
+  readSettings({
+    ROLES: "dashboard",
+    REDIS_URL: "redis://127.0.0.1:1",
+    DASHBOARD_USERS: "unused:viewer:$scrypt$unused",
+    SESSION_SECRET: "unused-unused-unused-unused-unused-unused",
+    DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
+  });
 
 /** Serves the doors over `intake`, with a neighbour beside them, as the program does. */
 export async function openDoors(
   intake: Intake,
-  { ratePerMinute = 100_000, bodyDeadlineMs }: DoorOptions = {},
+  {
+    ratePerMinute = 100_000,
+    bodyDeadlineMs,
+    dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
+  }: DoorOptions = {},
 ): Promise<Doors> {
   const log: Record<string, unknown>[] = [];
   const waitingFor = new Map<unknown, (line: Record<string, unknown>) => void>();
@@ -110,6 +129,7 @@ export async function openDoors(
     },
     log: logger,
     intake,
+    documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
     kinds,
     provisioning,
     metrics: new Registry(),

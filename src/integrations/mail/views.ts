@@ -74,8 +74,19 @@ export const PAGES = {
       jobUrl: "always",
       freebitCode: "maybe",
       runDate: "maybe",
+      noAddress: "flag",
     },
-    mustSay: ["service", "serviceId", "lastDay", "freebitCode", "opportunityUrl", "whmcsUrl", "caseUrl"],
+    mustSay: [
+      "service",
+      "serviceId",
+      "lastDay",
+      "runDate",
+      "freebitCode",
+      "opportunityUrl",
+      "whmcsUrl",
+      "caseUrl",
+      "noAddress",
+    ],
   },
   "cancellation-refused-admin": {
     languages: ["en"],
@@ -158,6 +169,7 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
         jobUrl: jobUrl(letter.jobId, around),
         freebitCode: letter.freebit?.code ?? null,
         runDate: letter.freebit === undefined ? null : dayIn(language, letter.freebit.runDate),
+        noAddress: letter.noAddress ?? false,
       } satisfies View<(typeof PAGES)["cancellation-admin"]["says"]>;
     case "cancellation-refused-admin":
       return {

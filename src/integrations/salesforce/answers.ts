@@ -73,16 +73,21 @@ export function children(row: Row, relationship: string): readonly Row[] {
 }
 
 /** One part of an all-or-none composite call. */
-export interface Part {
-  readonly method: "POST" | "PATCH";
+export type Part = {
   /** Which object, and for messages too. */
   readonly object: string;
-  /** Below `sobjects/{object}`, for a record that exists. */
-  readonly id?: string;
   /** By which other parts refer to it: `@{name.id}`. */
   readonly name: string;
-  readonly body: Readonly<Record<string, string | number>>;
-}
+} & (
+  | {
+      readonly method: "POST" | "PATCH";
+      /** Below `sobjects/{object}`, for a record that exists. */
+      readonly id?: string;
+      readonly body: Readonly<Record<string, string | number>>;
+    }
+  /** Reads what an earlier part made: `id` is a reference to it. */
+  | { readonly method: "GET"; readonly id: `@{${string}}`; readonly fields: readonly string[] }
+);
 
 const compositeAnswer = z.object({
   compositeResponse: z.array(z.object({ referenceId: z.string(), httpStatusCode: z.number(), body: z.unknown() })),
@@ -96,18 +101,14 @@ export async function writeTogether(
   salesforce: Connection,
   parts: readonly Part[],
 ): Promise<ReadonlyMap<string, unknown>> {
-  const compositeRequest = parts.map(({ method, object, id, name, body }) => ({
-    method,
-    url: [
-      "/services/data",
-      `v${salesforce.version}`,
-      "sobjects",
-      object,
-      ...(id === undefined ? [] : [encodeURIComponent(id)]),
-    ].join("/"),
-    referenceId: name,
-    body,
-  }));
+  const sobjects = `/services/data/v${salesforce.version}/sobjects`;
+  const compositeRequest = parts.map((part) => {
+    const { method, object, name: referenceId } = part;
+    if (part.method === "GET")
+      return { method, url: `${sobjects}/${object}/${part.id}?fields=${part.fields.join(",")}`, referenceId };
+    const id = part.id === undefined ? [] : [encodeURIComponent(part.id)];
+    return { method, url: [sobjects, object, ...id].join("/"), referenceId, body: part.body };
+  });
   const answer = await salesforce.requestPost<unknown>("/composite", { allOrNone: true, compositeRequest });
   const items = compositeAnswer.parse(answer).compositeResponse;
   const failed = items

@@ -1,7 +1,9 @@
 import type { AccountId, CaseId, ContentVersionId, OpportunityId, OrderId } from "../../domain/salesforce-id.ts";
+import type { ServiceType } from "../../domain/opportunity.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { asking } from "./asking.ts";
+import { cancellationVerbs } from "./cancellation.ts";
 import { eligibilityVerbs } from "./eligibility.ts";
 import { eventVerbs } from "./events.ts";
 import { fieldNames } from "./fields.ts";
@@ -94,6 +96,52 @@ export type OpportunityLink = {
   readonly whmcsServiceId: number | null;
 };
 
+/** A service that an account asks to end. */
+export interface CancellationQuestion {
+  readonly accountId: AccountId;
+  /** WHMCS's. */
+  readonly serviceId: number;
+  readonly service: ServiceType;
+  /** The subject that the request's Case has, or would have. */
+  readonly subject: string;
+}
+
+/** What a cancellation has to know before it writes anything. */
+export type CancellationFacts = {
+  readonly accountName: string;
+  readonly whmcsClientId: number | null;
+  /** Of the account's oldest contact that has one. */
+  readonly email: string | null;
+  /** The account's newest Opportunity that carries the service. */
+  readonly opportunity: {
+    readonly opportunityId: OpportunityId;
+    readonly stage: string;
+    readonly commodity: string | null;
+    /** The moment of its scheduled cancellation, as Salesforce writes it. */
+    readonly scheduledFor: string | null;
+  } | null;
+  /** The account's Cases with the subject, and its other cancellations that are open: newest first. */
+  readonly cases: readonly CancellationCase[];
+};
+
+export type CancellationCase = {
+  readonly caseId: CaseId;
+  readonly caseNumber: string;
+  readonly subject: string | null;
+  readonly isOpen: boolean;
+  readonly opportunityId: OpportunityId | null;
+  /** The WHMCS service and the job that its Description names. */
+  readonly serviceId: number | null;
+  readonly jobId: string | null;
+};
+
+export interface CancellationRequest extends Omit<CancellationQuestion, "serviceId"> {
+  /** The Opportunity to move to `△Cancelling`; null: none carries the service. */
+  readonly opportunityId: OpportunityId | null;
+  readonly description: string;
+  readonly endsAt: Date;
+}
+
 /**
  * What the business asks of Salesforce. Each verb is one API call and throws errors of `domain/errors.ts` only; reads
  * never throw an `UnknownOutcomeError`.
@@ -151,6 +199,10 @@ export interface Salesforce {
   openCancellationCases(opportunityId: OpportunityId): Promise<readonly CaseId[]>;
   /** Moves the Opportunity to `△Cancelled` and closes the Cases: all or none; the same twice is the same as once. */
   closeCancellation(end: { readonly opportunityId: OpportunityId; readonly caseIds: readonly CaseId[] }): Promise<void>;
+  /** Null where there is no such Account. */
+  cancellation(question: CancellationQuestion): Promise<CancellationFacts | null>;
+  /** Makes the Case and moves the Opportunity, where there is one, to `△Cancelling`: all or none. */
+  requestCancellation(request: CancellationRequest): Promise<{ readonly caseId: CaseId; readonly caseNumber: string }>;
 }
 
 export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API_VERSION" | "SALESFORCE_FIELDS">;
@@ -165,6 +217,7 @@ export function salesforceClient({ settings, call }: { settings: SalesforceSetti
     ...eligibilityVerbs(ask, fields),
     ...verificationVerbs(ask, fields),
     ...provisioningVerbs(ask, fields),
+    ...cancellationVerbs(ask, fields),
     ...sweepVerbs(ask, fields),
     ...eventVerbs(sessions, version, fields),
   };

@@ -32,7 +32,7 @@ const FIELDS = {
     "SIMScheduledCancellationDateAndTime__c",
     "IsClosed",
   ],
-  Case: ["AccountId", "OpportunityId", "Type", "Subject", "Description", "Status", "IsClosed"],
+  Case: ["CaseNumber", "AccountId", "OpportunityId", "Type", "Subject", "Description", "Status", "IsClosed"],
   Order: ["AccountId", "OpportunityId", "Status", "EffectiveDate", "Pricebook2Id", "Description"],
   OrderItem: ["OrderId", "PricebookEntryId", "Product2Id", "Quantity", "UnitPrice"],
   PricebookEntry: ["Pricebook2Id", "Product2Id", "UnitPrice", "IsActive"],

@@ -64,6 +64,7 @@ const service = z.object({
   orderid: id,
   pid: id,
   status: z.string(),
+  domain: z.string().nullish(),
   customfields: wrapped("customfield", customField),
 });
 export type Service = z.infer<typeof service>;

@@ -24,6 +24,13 @@ export type FoundOrder = {
   readonly services: readonly { readonly serviceId: number; readonly productId: number; readonly status: string }[];
 };
 
+export type ServiceState = {
+  /** Pending, Active, Suspended, Terminated, Cancelled, Fraud, Completed. */
+  readonly status: string;
+  /** What WHMCS calls its domain; of a SIM it may be the number. Empty where there is none. */
+  readonly domain: string;
+};
+
 /** What the business asks of WHMCS. Throws errors of `domain/errors.ts` only; reads never throw an `UnknownOutcomeError`. */
 export interface Whmcs {
   /**
@@ -47,6 +54,8 @@ export interface Whmcs {
   serviceStatus(serviceId: number): Promise<string | null>;
   /** Ends a service through its product's module: its line or account is gone then. */
   terminate(serviceId: number): Promise<void>;
+  /** The client's service of that id; null where the client has none such. */
+  serviceOf(of: { readonly clientId: number; readonly serviceId: number }): Promise<ServiceState | null>;
   /** Which of `ids` are products; WHMCS's add-ons have ids of their own, and are not among them. */
   productsAmong(ids: readonly number[]): Promise<ReadonlySet<number>>;
 }
@@ -158,6 +167,19 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
         parameters: { serviceid: serviceId },
         answer: z.object({}),
       });
+    },
+
+    async serviceOf({ clientId, serviceId }) {
+      const { products, totalresults } = await perform({
+        action: "GetClientsProducts",
+        writes: false,
+        parameters: { clientid: clientId, serviceid: serviceId },
+        answer: servicePage,
+      });
+      // More than one: the filter was ignored, and the service may stand on a later page.
+      const services = totalresults > products.length ? await servicesOf(clientId) : products;
+      const found = services.find(({ id, clientid }) => id === serviceId && clientid === clientId);
+      return found === undefined ? null : { status: found.status, domain: found.domain ?? "" };
     },
 
     async productsAmong(ids) {
