@@ -16,6 +16,7 @@ export interface Services {
   readonly freebit: Freebit;
   readonly mail: Mail;
   readonly letters: Letters;
+  readonly orderRules: { readonly pricebookId: string | null; readonly notEligibleValues: readonly string[] };
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -33,6 +34,10 @@ export function openServices(
     freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
     letters: openLetters({ settings }),
+    orderRules: {
+      pricebookId: settings.PORTAL_PRICEBOOK_ID ?? null,
+      notEligibleValues: settings.NOT_ELIGIBLE_VALUES,
+    },
   };
 }
 
