@@ -22,7 +22,7 @@ export function orderNotes({ isPriority, notes, job }: OrderNotes): string {
     ...(notes === null || notes === "" ? [] : ["Notes from the customer:", notes, ""]),
     `${JOB_LABEL} ${job}`,
     "",
-    `${REASON_LABEL} `,
+    REASON_LABEL,
   ].join("\n");
 }
 

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import express from "express";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import type { Customers } from "../../src/api/account-status.ts";
 import { createApi } from "../../src/api/app.ts";
 import { loggableError } from "../../src/domain/loggable-error.ts";
 import { kinds } from "../../src/processors/index.ts";
@@ -78,12 +79,16 @@ export interface Doors {
 interface DoorOptions {
   readonly ratePerMinute?: number;
   readonly bodyDeadlineMs?: number;
+  /** By default nobody knows any customer. */
+  readonly customers?: Customers;
 }
+
+const nobody: Customers = { salesforce: { accountStatus: async () => null }, notEligibleValues: [] };
 
 /** Serves the doors over `intake`, with a neighbour beside them, as the program does. */
 export async function openDoors(
   intake: Intake,
-  { ratePerMinute = 100_000, bodyDeadlineMs }: DoorOptions = {},
+  { ratePerMinute = 100_000, bodyDeadlineMs, customers = nobody }: DoorOptions = {},
 ): Promise<Doors> {
   const log: Record<string, unknown>[] = [];
   const waitingFor = new Map<unknown, (line: Record<string, unknown>) => void>();
@@ -112,6 +117,7 @@ export async function openDoors(
     intake,
     kinds,
     provisioning,
+    customers,
     metrics: new Registry(),
     ...(bodyDeadlineMs === undefined ? {} : { bodyDeadlineMs }),
   });
