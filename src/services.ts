@@ -77,7 +77,8 @@ export function openDoorReads(settings: Settings, breaker: Breaker, metrics: Met
 
 function missingForSalesforce(settings: Settings): string[] {
   const isSet = (variable: Variable) => settings[variable] !== undefined;
-  const signsIn = isSet("SALESFORCE_CLIENT_SECRET") || (isSet("SALESFORCE_USERNAME") && isSet("SALESFORCE_PRIVATE_KEY"));
+  const signsIn =
+    isSet("SALESFORCE_CLIENT_SECRET") || (isSet("SALESFORCE_USERNAME") && isSet("SALESFORCE_PRIVATE_KEY"));
   return [
     ...(["SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID"] as const).filter((variable) => !isSet(variable)),
     ...(signsIn ? [] : ["SALESFORCE_CLIENT_SECRET (or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY)"]),
