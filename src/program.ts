@@ -20,7 +20,7 @@ import { openQueues } from "./queues/queues.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
-import { openServices } from "./services.ts";
+import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
 /** Calls to vendors are cut off this long before the process must be gone, so that what is then in doubt is written down. */
@@ -59,7 +59,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
-  if (settings.ROLES.has("api"))
+  if (settings.ROLES.has("api")) {
+    const { salesforce, warning } = doorReads(settings, door, metrics, log);
+    if (warning !== null) log.warn(warning);
     app.use(
       createApi({
         settings,
@@ -68,10 +70,12 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
+        customers: { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
         metrics: metrics.registry,
+        warnings: [async () => (warning === null ? [] : [warning])],
       }),
     );
-  else app.use(healthRoutes(intake, metrics.registry));
+  } else app.use(healthRoutes(intake, metrics.registry));
   const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
@@ -116,14 +120,7 @@ function prepareWorker(
   const cut = new AbortController();
   const redis = connectWorker(settings);
   watch(redis, log);
-  const breaker = (vendor: Vendor): Breaker =>
-    breakerFor(vendor, {
-      redis,
-      prefix,
-      baseMs: settings.RETRY_BASE_MS,
-      probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
-      complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
-    });
+  const breaker = (vendor: Vendor) => breakerOf(vendor, settings, redis, log);
   const breakers = {
     salesforce: breaker("salesforce"),
     whmcs: breaker("whmcs"),
@@ -184,6 +181,22 @@ function prepareWorker(
       await quit(redis);
     },
   };
+}
+
+/** A vendor's breaker is one for the doors and the workers: an outage is the same for all. */
+function breakerOf(vendor: Vendor, settings: Settings, redis: Connection, log: Logger): Breaker {
+  return breakerFor(vendor, {
+    redis,
+    prefix: settings.QUEUE_PREFIX,
+    baseMs: settings.RETRY_BASE_MS,
+    probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
+    complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
+  });
+}
+
+function doorReads(settings: Settings, door: Connection, metrics: Metrics, log: Logger): DoorReads {
+  const breaker = breakerOf("salesforce", settings, door, log);
+  return clientsOf(() => openDoorReads(settings, breaker, metrics), door);
 }
 
 /** A client that cannot be made says which of its settings is at fault. */

@@ -7,8 +7,8 @@ import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Breaker } from "./queues/breaker.ts";
-import type { Settings } from "./settings.ts";
+import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
+import type { Settings, Variable } from "./settings.ts";
 
 /** The clients that processors get as an argument. */
 export interface Services {
@@ -18,6 +18,7 @@ export interface Services {
   readonly mail: Mail;
   readonly letters: Letters;
   readonly documents: Documents;
+  readonly orderRules: { readonly pricebookId: string | null; readonly notEligibleValues: readonly string[] };
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -36,7 +37,55 @@ export function openServices(
     mail: mailClient({ settings, call: call("mail") }),
     letters: openLetters({ settings }),
     documents: openDocuments({ settings }),
+    orderRules: {
+      pricebookId: settings.PORTAL_PRICEBOOK_ID ?? null,
+      notEligibleValues: settings.NOT_ELIGIBLE_VALUES,
+    },
   };
+}
+
+/** A door's caller waits: Redis on the same network answers in a millisecond or is not well. */
+const BREAKER_PATIENCE_MS = 250;
+
+/** What the doors read of Salesforce. */
+export interface DoorReads {
+  readonly salesforce: Pick<Salesforce, "accountStatus">;
+  /** What the operator should set, in plain words; null where nothing is missing. */
+  readonly warning: string | null;
+}
+
+/**
+ * The doors' own client. A process that only takes work in starts without Salesforce's settings: then it says so instead
+ * of reading. Throws where a setting is wrong.
+ */
+export function openDoorReads(settings: Settings, breaker: Breaker, metrics: Metrics): DoorReads {
+  const missing = missingForSalesforce(settings);
+  if (missing.length > 0) {
+    const title = `This process cannot read Salesforce: ${missing.join(", ")} not set.`;
+    const code = "salesforce-not-set-up";
+    const detail = "Set it for the api processes too, and restart them.";
+    const accountStatus = () =>
+      Promise.reject(new UnavailableError({ code, title, detail, vendor: "salesforce", scope: "vendor" }));
+    return { salesforce: { accountStatus }, warning: `${title} Customers' status is answered with 503. ${detail}` };
+  }
+  const call = vendorCall({
+    vendor: "salesforce",
+    breaker: withoutWaiting(breaker, BREAKER_PATIENCE_MS),
+    metrics,
+    deadlineMs: settings.VENDOR_TIMEOUT_MS,
+    cut: new AbortController().signal, // a read is over before the server is closed, or nobody waits for it
+  });
+  return { salesforce: salesforceClient({ settings, call }), warning: null };
+}
+
+function missingForSalesforce(settings: Settings): string[] {
+  const isSet = (variable: Variable) => settings[variable] !== undefined;
+  const signsIn =
+    isSet("SALESFORCE_CLIENT_SECRET") || (isSet("SALESFORCE_USERNAME") && isSet("SALESFORCE_PRIVATE_KEY"));
+  return [
+    ...(["SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID"] as const).filter((variable) => !isSet(variable)),
+    ...(signsIn ? [] : ["SALESFORCE_CLIENT_SECRET (or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY)"]),
+  ];
 }
 
 /** Every call to a vendor goes through here: breaker, deadline, metrics. */

@@ -6,12 +6,13 @@ import type { Intake } from "../queues/intake.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { Settings } from "../settings.ts";
 import { accessLog } from "./access-log.ts";
+import { type Customers, showAccountStatus } from "./account-status.ts";
 import { authentication } from "./authentication.ts";
 import { docsPage } from "./docs-page.ts";
 import { acceptUpload } from "./document-upload.ts";
 import { beginExchange } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
-import { serveHealth } from "./health.ts";
+import { serveHealth, type WarningSource } from "./health.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { acceptJob, showJob } from "./jobs.ts";
 import { openApiDocument, problemSorts } from "./openapi.ts";
@@ -34,8 +35,12 @@ export interface ApiParts {
   readonly kinds: readonly AnyJobKind[];
   /** The kind of the list that an approved Order becomes. */
   readonly provisioning: AnyJobKind;
+  /** What of Salesforce a customer may see. */
+  readonly customers: Customers;
   /** What `/metrics` shows; the requests' own times are registered here. */
   readonly metrics: Registry;
+  /** What `/readyz` says beside Redis's own warnings. */
+  readonly warnings?: readonly WarningSource[];
   /** How long a request's body may take to arrive, in milliseconds. */
   readonly bodyDeadlineMs?: number;
 }
@@ -76,8 +81,9 @@ export function createApi(parts: ApiParts): express.RequestHandler {
     }
   }
   serve(ours, "get", "/api/jobs/:id", showJob(intake));
+  serve(ours, "get", "/api/accounts/:accountId/status", showAccountStatus(parts.customers));
 
-  serveHealth(ours, intake, metrics);
+  serveHealth(ours, intake, metrics, parts.warnings);
   const outbound = "/salesforce/outbound-messages/:token";
   ours
     .route(outbound)

@@ -7,19 +7,31 @@ import { asUnavailable } from "./jobs.ts";
 import { send, sendJson } from "./send.ts";
 import { serve } from "./serve.ts";
 
+/** Tells what the operator should mend, in plain words. */
+export type WarningSource = () => Promise<readonly string[]>;
+
 /** What machines ask about our health, for a process that has no other door. Mount it at the root. */
-export function healthRoutes(intake: Intake, registry: Registry): express.Router {
+export function healthRoutes(
+  intake: Intake,
+  registry: Registry,
+  warnings: readonly WarningSource[] = [],
+): express.Router {
   const router = express.Router({ caseSensitive: true });
   router.use(["/healthz", "/readyz", "/metrics"], beginExchange);
-  serveHealth(router, intake, registry);
+  serveHealth(router, intake, registry, warnings);
   router.use(answerFailure);
   return router;
 }
 
 /** Adds the three to a router that begins its exchanges and answers its failures itself. */
-export function serveHealth(router: express.Router, intake: Intake, registry: Registry): void {
+export function serveHealth(
+  router: express.Router,
+  intake: Intake,
+  registry: Registry,
+  warnings: readonly WarningSource[] = [],
+): void {
   serve(router, "get", "/healthz", alive);
-  serve(router, "get", "/readyz", ready(intake));
+  serve(router, "get", "/readyz", ready(intake, warnings));
   serve(router, "get", "/metrics", prometheus(registry));
 }
 
@@ -29,10 +41,11 @@ const alive: Handler = (_request, response) => {
 };
 
 /** `GET /readyz`: Redis answers. `warnings`: what the operator should mend, though work is safe meanwhile. */
-function ready(intake: Intake): Handler {
+function ready(intake: Intake, sources: readonly WarningSource[]): Handler {
   return async (_request, response) => {
     const { warnings } = await intake.check().catch(asUnavailable);
-    sendJson(response, { status: "ready", warnings });
+    const others = await Promise.all(sources.map((warningsOf) => warningsOf().catch(cannotBeRead)));
+    sendJson(response, { status: "ready", warnings: [...warnings, ...others.flat()] });
   };
 }
 
@@ -45,3 +58,6 @@ function prometheus(registry: Registry): Handler {
     send(response, { status: 200, type: registry.contentType, body: await registry.metrics() });
   };
 }
+
+/** Redis answers and takes work, so we are ready: what a warning would have said is not worth a 503. */
+const cannotBeRead = () => ["Not all warnings could be read."];

@@ -8,6 +8,8 @@ import {
   type ZodOpenApiResponsesObject,
 } from "zod-openapi";
 import type { AnyJobKind, Json, Route, Rule } from "../queues/job-kind.ts";
+import { accountId } from "../domain/salesforce-id.ts";
+import { customerViewSchema } from "./account-status.ts";
 import { jobSchema } from "./job-schema.ts";
 import { IDEMPOTENCY_KEY, sortOfRule } from "./jobs.ts";
 import { problemSchema, PROBLEMS, type ProblemCode, type ProblemSort } from "./problem.ts";
@@ -69,12 +71,13 @@ export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
     tags: [
       { name: "Requests", description: "Hand work in" },
       { name: "Jobs", description: "Follow it" },
+      { name: "Customers", description: "Tell customers where they stand" },
       { name: "Health", description: "For machines that watch over this one; no key" },
     ],
-    paths: { ...Object.fromEntries(posts), ...JOB_PATHS, ...HEALTH_PATHS },
+    paths: { ...Object.fromEntries(posts), ...JOB_PATHS, ...CUSTOMER_PATHS, ...HEALTH_PATHS },
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "The key that you were given" } },
-      schemas: { Job: jobSchema, Problem: problemSchema },
+      schemas: { Job: jobSchema, AccountStatus: customerViewSchema, Problem: problemSchema },
     },
   });
 }
@@ -123,6 +126,25 @@ const JOB_PATHS: ZodOpenApiPathsObject = {
           content: { "application/json": { schema: jobSchema } },
         },
         ...problems([...UNDER_API, "unknown-job", "unavailable"]),
+      },
+    },
+  },
+};
+
+const CUSTOMER_PATHS: ZodOpenApiPathsObject = {
+  "/api/accounts/{accountId}/status": {
+    get: {
+      operationId: "getAccountStatus",
+      tags: ["Customers"],
+      summary: "What the customer sees: address check, identity, orders, cancellations",
+      requestParams: { path: z.object({ accountId }) },
+      responses: {
+        "200": {
+          description: "As Salesforce has it now",
+          headers: z.object({ "X-Request-Id": requestId }),
+          content: { "application/json": { schema: customerViewSchema } },
+        },
+        ...problems([...UNDER_API, "invalid-request", "unknown-account", "salesforce-unavailable"]),
       },
     },
   },

@@ -22,6 +22,11 @@ export const PROBLEMS = {
     title: "There is no such job.",
     help: "Check the id. A completed job is kept for days, not for ever.",
   },
+  "unknown-account": {
+    status: 404,
+    title: "There is no such account.",
+    help: "Check the id: it may be of another org, or the account was deleted or merged.",
+  },
   "method-not-allowed": {
     status: 405,
     title: "This address does not take that method.",
@@ -67,6 +72,11 @@ export const PROBLEMS = {
     status: 503,
     title: "This cannot be answered right now.",
     help: "Ask again after as many seconds as Retry-After says.",
+  },
+  "salesforce-unavailable": {
+    status: 503,
+    title: "Salesforce does not answer.",
+    help: "What a customer sees is read from Salesforce. Ask again after as many seconds as Retry-After says.",
   },
 } as const satisfies Record<string, Omit<ProblemSort, "code">>;
 

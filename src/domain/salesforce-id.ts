@@ -34,6 +34,7 @@ function salesforceId<Name extends string>(name: Name, prefix: string, example: 
 
 export const accountId = salesforceId("Account", "001", "0015g00000HjKlMAAV");
 export const orderId = salesforceId("Order", "801", "8015g00000ZxCvBAAV");
+export const productId = salesforceId("Product2", "01t", "01t5g000003GhIjAAK");
 
 export const opportunityId = salesforceId("Opportunity", "006", "0065g00000HjKlMAAV");
 
@@ -41,4 +42,5 @@ export type AccountId = z.infer<typeof accountId>;
 export type OrderId = z.infer<typeof orderId>;
 export type OpportunityId = z.infer<typeof opportunityId>;
 export type ContentVersionId = string & z.$brand<"ContentVersionId">;
+export type ProductId = z.infer<typeof productId>;
 export type CaseId = string & z.$brand<"CaseId">;

@@ -11,6 +11,7 @@ import { dailySweep } from "./daily-sweep.ts";
 import { documentSweep } from "./document-sweep.ts";
 import { eligibility } from "./eligibility.ts";
 import { mail } from "./mail.ts";
+import { order, type OrderRules } from "./order.ts";
 import { provisioning } from "./provisioning.ts";
 import { termination } from "./termination.ts";
 import { verification } from "./verification.ts";
@@ -25,12 +26,14 @@ export interface Services {
   readonly mail: Mail;
   readonly letters: Letters;
   readonly documents: Documents;
+  readonly orderRules: OrderRules;
 }
 
 /** Every kind of work. Routes, queues, workers, the board and OpenAPI follow from this list. */
 export const kinds: readonly AnyJobKind<Services>[] = [
   eligibility,
   verification,
+  order,
   provisioning,
   cancellation,
   termination,

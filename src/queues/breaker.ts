@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { isClassified, UnavailableError, UnknownOutcomeError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import { LONGEST_ASKED_MS } from "./retry.ts";
@@ -93,6 +94,26 @@ export function breakerFor(
     async openForMs() {
       const left = Number(await openFor(redis, [key], []));
       return left < 0 ? null : left;
+    },
+  };
+}
+
+/**
+ * For a call that is worth making without a breaker too: where Redis does not answer within `patienceMs`, it goes ahead,
+ * and what came of it is told to Redis without waiting.
+ */
+export function withoutWaiting(breaker: Breaker, patienceMs: number): Breaker {
+  return {
+    ...breaker,
+    async enter() {
+      const patience = new AbortController();
+      const goAhead = setTimeout(patienceMs, null, { signal: patience.signal }).catch(() => null);
+      const wait = await Promise.race([breaker.enter().catch(() => null), goAhead]);
+      patience.abort();
+      return wait;
+    },
+    async report(error) {
+      void breaker.report(error);
     },
   };
 }

@@ -20,6 +20,7 @@ export const faultOrder = z.strictObject({
   operation: z.string().min(1),
   mode: z.enum(modes),
   times: z.coerce.number().int().min(1).default(1),
+  skip: z.coerce.number().int().min(0).default(0),
   delayMs: z.coerce.number().int().min(0).max(600_000).default(1000),
   status: z.coerce.number().int().min(200).max(599).optional(),
   body: z.unknown().optional(),

@@ -27,6 +27,8 @@ interface FaultOrder {
   readonly mode: FaultMode;
   /** How many calls it hits. */
   readonly times: number;
+  /** How many calls it lets pass first. */
+  readonly skip: number;
   /** Milliseconds, for `slow` and `late`. */
   readonly delayMs: number;
   readonly status?: number | undefined;
@@ -55,7 +57,8 @@ export function faultList(): Faults {
   let active: Fault[] = [];
   let lastId = 0;
   const spend = (fits: (fault: Fault) => boolean): Fault | undefined => {
-    const fault = active.find(fits);
+    const fault = active.find((one) => fits(one) && one.skip === 0);
+    active = active.map((one) => (fits(one) && one.skip > 0 ? { ...one, skip: one.skip - 1 } : one));
     if (fault === undefined) return undefined;
     const spent = { ...fault, left: fault.left - 1 };
     active = active.flatMap((other) => (other.id !== fault.id ? [other] : spent.left > 0 ? [spent] : []));

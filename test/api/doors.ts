@@ -6,6 +6,7 @@ import path from "node:path";
 import express from "express";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import type { Customers } from "../../src/api/account-status.ts";
 import { createApi } from "../../src/api/app.ts";
 import { loggableError } from "../../src/domain/loggable-error.ts";
 import { openDocuments } from "../../src/integrations/documents/documents.ts";
@@ -84,6 +85,8 @@ interface DoorOptions {
   readonly bodyDeadlineMs?: number;
   /** Where uploads wait; by default a folder of its own. */
   readonly dataDir?: string;
+  /** By default nobody knows any customer. */
+  readonly customers?: Customers;
 }
 
 const documentSettings = () =>
@@ -95,12 +98,15 @@ const documentSettings = () =>
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
   });
 
+const nobody: Customers = { salesforce: { accountStatus: async () => null }, notEligibleValues: [] };
+
 /** Serves the doors over `intake`, with a neighbour beside them, as the program does. */
 export async function openDoors(
   intake: Intake,
   {
     ratePerMinute = 100_000,
     bodyDeadlineMs,
+    customers = nobody,
     dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
   }: DoorOptions = {},
 ): Promise<Doors> {
@@ -132,6 +138,7 @@ export async function openDoors(
     documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
     kinds,
     provisioning,
+    customers,
     metrics: new Registry(),
     ...(bodyDeadlineMs === undefined ? {} : { bodyDeadlineMs }),
   });

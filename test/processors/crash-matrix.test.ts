@@ -27,6 +27,7 @@ async function during(
     return {
       opportunities: after.opportunities - before.opportunities,
       cases: after.cases - before.cases,
+      orders: after.orders - before.orders,
       whmcsOrders: after.whmcsOrders - before.whmcsOrders,
       whmcsServices: after.whmcsServices - before.whmcsServices,
     };
@@ -58,15 +59,15 @@ describe.for(Object.entries(requests))("%s", ([, { kind, payload, effects, calls
       await line.carry(kind, payload);
       made = await line.calls();
     });
-    const cells = made.flatMap((call) => LOST.map((mode) => ({ ...call, mode })));
-    const ends = await inTurns(cells, async ({ vendor, operation, mode }) => {
+    const cells = numbered(made).flatMap((call) => LOST.map((mode) => ({ ...call, mode })));
+    const ends = await inTurns(cells, async ({ vendor, operation, skip, mode }) => {
       let end = "";
       const came = await during(async (line) => {
-        await line.fault({ vendor, operation, mode, delayMs: 700 });
+        await line.fault({ vendor, operation, skip, mode, delayMs: 700 });
         line.engine.work();
         end = (await line.carry(kind, payload)).state;
       });
-      return { cell: `${vendor} ${operation} ${mode}`, end, came };
+      return { cell: `${vendor} ${operation} ${String(skip + 1)} ${mode}`, end, came };
     });
     expect(ends).toEqual(ends.map(({ cell }) => ({ cell, end: "completed", came: effects })));
     expect(ends.length).toBe(made.length * LOST.length);
@@ -79,12 +80,13 @@ describe.for(Object.entries(requests))("%s", ([, { kind, payload, effects, calls
       await line.carry(kind, payload);
       made = (await line.calls()).filter(({ operation }) => operation !== "token");
     });
-    const ends = await inTurns(made, async ({ vendor, operation }) => {
+    const ends = await inTurns(numbered(made), async ({ vendor, operation, skip }) => {
       let end: unknown;
       const came = await during(async (line) => {
         await line.fault({
           vendor,
           operation,
+          skip,
           mode: "error",
           code: "FIELD_CUSTOM_VALIDATION_EXCEPTION",
           body: "Invalid Payment Method. Valid options include x",
@@ -169,6 +171,16 @@ function deathAt(
     around: ({ salesforce, whmcs, ...others }) => ({ ...others, salesforce: mortal(salesforce), whmcs: mortal(whmcs) }),
     ledgerOfWorkers: silentWhileDead,
   };
+}
+
+/** Each call with how many of its operation came before it: by that a fault finds the one that is meant. */
+function numbered(calls: readonly Call[]): readonly (Call & { readonly skip: number })[] {
+  const name = ({ vendor, operation }: Call) => `${vendor} ${operation}`;
+  return calls.map((call, at) => ({
+    vendor: call.vendor,
+    operation: call.operation,
+    skip: calls.slice(0, at).filter((earlier) => name(earlier) === name(call)).length,
+  }));
 }
 
 /** Runs `work` over `cells`, a few at once, and gives the results in their order. */

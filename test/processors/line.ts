@@ -26,6 +26,7 @@ export interface Fault extends Call {
 export interface Effects {
   readonly opportunities: number;
   readonly cases: number;
+  readonly orders: number;
   readonly whmcsOrders: number;
   readonly whmcsServices: number;
 }
@@ -60,6 +61,7 @@ export async function openLine({
     SMTP_URL: sandbox.smtpUrl,
     MAIL_FROM: "portal@sonixnet.example",
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
+    PORTAL_PRICEBOOK_ID: "01s5g0000000001AAA",
     VENDOR_TIMEOUT_MS: String(DEADLINE_MS),
     ...environment,
   });
@@ -128,6 +130,7 @@ export async function openLine({
       return {
         opportunities: salesforce.Opportunity.length,
         cases: salesforce.Case.length,
+        orders: salesforce.Order.length,
         whmcsOrders: whmcs.orders.filter(({ status }) => status !== "Cancelled").length,
         whmcsServices: whmcs.services.filter(({ status }) => status !== "Cancelled").length,
       };
@@ -161,7 +164,10 @@ export interface SandboxState {
     Record<"accounts" | "opportunities" | "orders" | "products" | "services", Readonly<Record<string, string>>>
   >;
   readonly salesforce: Readonly<
-    Record<"Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry", readonly Fields[]>
+    Record<
+      "Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry" | "Product2",
+      readonly Fields[]
+    >
   >;
   readonly stillToCome: number;
   readonly whmcs: {

@@ -48,6 +48,13 @@ describe("each fault does what it says", () => {
     expect(await written()).toBe(isWritten);
   });
 
+  it("hits a later call where it is told to let others pass", async () => {
+    await order({ mode: "fail-before", skip: 2 });
+    const statuses = [];
+    for (let call = 0; call < 4; call++) statuses.push((await createCase()).status);
+    expect(statuses).toEqual([201, 201, 503, 201]);
+  });
+
   it("slow: the ordinary answer, but later", async () => {
     await order({ mode: "slow", delayMs: 120 });
     const began = performance.now();

@@ -16,6 +16,8 @@ export const caseIdAnswer = recordId("500").brand<"CaseId">();
 export const accountIdAnswer = recordId("001").brand<"AccountId">();
 export const contentVersionIdAnswer = recordId("068").brand<"ContentVersionId">();
 export const orderIdAnswer = recordId("801").brand<"OrderId">();
+export const productIdAnswer = recordId("01t").brand<"Product2Id">();
+export const pricebookEntryIdAnswer = recordId("01u").brand<"PricebookEntryId">();
 
 export const text = z.string().nullable();
 
@@ -30,6 +32,13 @@ export const whmcsId = z
     const id = value === null || value === "" ? 0 : Number(value);
     return Number.isSafeInteger(id) && id > 0 ? id : null;
   });
+
+/** A moment: Salesforce writes `2026-11-22T01:02:03.000+0000`. */
+export const dateTime = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/)
+  .transform((value) => new Date(value))
+  .nullable();
 
 const record = z.record(z.string(), z.unknown());
 type Row = z.infer<typeof record>;
@@ -70,6 +79,26 @@ export function at<Schema extends z.ZodType>(row: Row, path: readonly string[], 
 export function children(row: Row, relationship: string): readonly Row[] {
   const list = row[relationship];
   return list === null ? [] : wholeList.parse(list).records;
+}
+
+/** Runs up to five `queries` in one call; what it gives tells each one's rows by its name. */
+export async function readTogether<Name extends string>(
+  salesforce: Connection,
+  queries: Readonly<Record<Name, string>>,
+): Promise<(name: Name) => readonly Row[]> {
+  const compositeRequest = Object.entries<string>(queries).map(([name, query]) => ({
+    method: "GET",
+    url: `/services/data/v${salesforce.version}/query?q=${encodeURIComponent(query)}`,
+    referenceId: name,
+  }));
+  const answer = await salesforce.requestPost<unknown>("/composite", { allOrNone: false, compositeRequest });
+  const items = compositeAnswer.parse(answer).compositeResponse;
+  const failed = items.find(({ httpStatusCode }) => httpStatusCode >= 300);
+  if (failed !== undefined) {
+    const { httpStatusCode: status, body } = failed;
+    throw salesforceError({ asked: "read", trouble: { kind: "refused", status, errors: errorsIn(body) ?? [] } });
+  }
+  return (name) => wholeList.parse(items.find(({ referenceId }) => referenceId === name)?.body).records;
 }
 
 /** One part of an all-or-none composite call. */

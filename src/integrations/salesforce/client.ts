@@ -1,12 +1,22 @@
-import type { AccountId, CaseId, ContentVersionId, OpportunityId, OrderId } from "../../domain/salesforce-id.ts";
+import type { CustomerFacts } from "../../domain/customer-view.ts";
 import type { ServiceType } from "../../domain/opportunity.ts";
+import type {
+  AccountId,
+  CaseId,
+  ContentVersionId,
+  OpportunityId,
+  OrderId,
+  ProductId,
+} from "../../domain/salesforce-id.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
+import { accountStatusVerbs } from "./account-status.ts";
 import { asking } from "./asking.ts";
 import { cancellationVerbs } from "./cancellation.ts";
 import { eligibilityVerbs } from "./eligibility.ts";
 import { eventVerbs } from "./events.ts";
 import { fieldNames } from "./fields.ts";
+import { orderVerbs } from "./order.ts";
 import { provisioningVerbs } from "./provisioning.ts";
 import { keepSessions, type SignInSettings } from "./session.ts";
 import { sweepVerbs } from "./sweeps.ts";
@@ -142,6 +152,67 @@ export interface CancellationRequest extends Omit<CancellationQuestion, "service
   readonly endsAt: Date;
 }
 
+/** What an order has to know before it writes anything. */
+export type OrderingFacts = {
+  readonly accountName: string;
+  /** `Internet_Eligibility__c`: null while it is not known. */
+  readonly eligibility: string | null;
+  /** `Id_Verification_Status__c`. */
+  readonly verification: string | null;
+  /** The newest open Opportunity of the type in `Introduction` or `Ready`. */
+  readonly opportunity: OpportunityId | null;
+  /** The account's Orders that are in `Pending Review` or were made lately, the newest first. */
+  readonly orders: readonly PlacedOrder[];
+  /** The products that the price book has, of those that were asked for. */
+  readonly products: readonly PricedProduct[];
+};
+
+export type PlacedOrder = {
+  readonly orderId: OrderId;
+  readonly status: string;
+  /** Null where it has none that we see. */
+  readonly opportunity: { readonly opportunityId: OpportunityId; readonly commodity: string | null } | null;
+  readonly items: readonly { readonly productId: ProductId; readonly quantity: number }[];
+  /** The job that its notes name. */
+  readonly job: string | null;
+};
+
+export type PricedProduct = {
+  readonly productId: ProductId;
+  readonly pricebookEntryId: string;
+  readonly unitPrice: number;
+  /** Whether the product and its entry are both active. */
+  readonly isActive: boolean;
+  readonly whmcsProductId: number | null;
+};
+
+export interface OrderingQuestion {
+  readonly accountId: AccountId;
+  readonly type: ServiceType;
+  readonly productIds: readonly ProductId[];
+  readonly pricebookId: string;
+  /** Orders made since then count as made lately. */
+  readonly since: Date;
+}
+
+export interface NewOrder {
+  readonly accountId: AccountId;
+  readonly accountName: string;
+  readonly type: ServiceType;
+  /** The Opportunity to use; null makes one. */
+  readonly opportunityId: OpportunityId | null;
+  readonly pricebookId: string;
+  /** 1 to 20: one call holds no more. */
+  readonly items: readonly {
+    readonly pricebookEntryId: string;
+    readonly quantity: number;
+    readonly unitPrice: number;
+  }[];
+  readonly notes: string;
+  /** When the request was accepted. */
+  readonly requestedAt: Date;
+}
+
 /**
  * What the business asks of Salesforce. Each verb is one API call and throws errors of `domain/errors.ts` only; reads
  * never throw an `UnknownOutcomeError`.
@@ -203,6 +274,12 @@ export interface Salesforce {
   cancellation(question: CancellationQuestion): Promise<CancellationFacts | null>;
   /** Makes the Case and moves the Opportunity, where there is one, to `△Cancelling`: all or none. */
   requestCancellation(request: CancellationRequest): Promise<{ readonly caseId: CaseId; readonly caseNumber: string }>;
+  /** Null where there is no such Account. */
+  orderingFacts(question: OrderingQuestion): Promise<OrderingFacts | null>;
+  /** Makes the Order with its items, and moves its Opportunity (or makes one) to `Post Processing`: all or none. */
+  placeOrder(order: NewOrder): Promise<{ readonly orderId: OrderId; readonly opportunityId: OpportunityId }>;
+  /** Null where there is no such Account. */
+  accountStatus(accountId: AccountId): Promise<CustomerFacts | null>;
 }
 
 export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API_VERSION" | "SALESFORCE_FIELDS">;
@@ -220,5 +297,7 @@ export function salesforceClient({ settings, call }: { settings: SalesforceSetti
     ...cancellationVerbs(ask, fields),
     ...sweepVerbs(ask, fields),
     ...eventVerbs(sessions, version, fields),
+    ...orderVerbs(ask, fields),
+    ...accountStatusVerbs(ask, fields),
   };
 }

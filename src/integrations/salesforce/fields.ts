@@ -41,6 +41,10 @@ const FIELDS = {
   OrderProvisionRequested__e: ["Order_Id__c"],
 } as const;
 
+/** Fields that the source documents speak of without a name: they are read only where SALESFORCE_FIELDS names them. */
+const OPTIONAL_FIELDS = ["Opportunity.ReturnDeadline"] as const;
+export type OptionalField = (typeof OPTIONAL_FIELDS)[number];
+
 type FieldsOf = typeof FIELDS;
 /** A field as the source documents call it: `Case.OpportunityId`. */
 export type LogicalField = { [Name in keyof FieldsOf]: `${Name}.${FieldsOf[Name][number]}` }[keyof FieldsOf];
@@ -48,6 +52,8 @@ export type LogicalField = { [Name in keyof FieldsOf]: `${Name}.${FieldsOf[Name]
 export interface FieldNames {
   /** The field's API name in this org, without its object. */
   of(field: LogicalField): string;
+  /** The same, or null where nobody named one. */
+  ofOptional(field: OptionalField): string | null;
   /** How a query follows a lookup field: `OpportunityId` by `Opportunity`, `Opportunity__c` by `Opportunity__r`. */
   relationship(lookup: LogicalField): string;
 }
@@ -57,7 +63,8 @@ export interface FieldNames {
  * here uses, since a misspelt one would be ignored in silence.
  */
 export function fieldNames(overrides: Readonly<Record<string, string>>): FieldNames {
-  const known = new Set(Object.entries(FIELDS).flatMap(([object, names]) => names.map((name) => `${object}.${name}`)));
+  const required = Object.entries(FIELDS).flatMap(([object, names]) => names.map((name) => `${object}.${name}`));
+  const known = new Set<string>([...required, ...OPTIONAL_FIELDS]);
   const unknown = Object.keys(overrides).filter((field) => !known.has(field));
   if (unknown.length > 0) {
     throw new Error(`SALESFORCE_FIELDS names ${unknown.join(", ")}, which is none of ${[...known].join(", ")}`);
@@ -65,6 +72,7 @@ export function fieldNames(overrides: Readonly<Record<string, string>>): FieldNa
   const of = (field: LogicalField) => overrides[field] ?? field.slice(field.indexOf(".") + 1);
   return {
     of,
+    ofOptional: (field) => overrides[field] ?? null,
     relationship(lookup) {
       const name = of(lookup);
       return name.endsWith("__c") ? `${name.slice(0, -1)}r` : name.replace(/Id$/, "");
