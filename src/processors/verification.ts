@@ -43,7 +43,8 @@ export const verification = defineJobKind({
     },
   ],
 
-  async run({ accountId, autoApproved, document }, step, { salesforce, documents }: Services, job) {
+  async run(request, step, { salesforce, documents }: Services, job) {
+    const { accountId, autoApproved, document } = request;
     /** The document is of no more use here: Salesforce has it, or wants none. */
     const erase = () =>
       step("erase the document", "repeat", async () => {
@@ -83,7 +84,7 @@ export const verification = defineJobKind({
             content: await documents.open(document.id),
           }),
       ));
-    await step("update the account", { find: () => findMark(salesforce, accountId, job) }, async () => {
+    await step("update the account", { find: () => findMark(salesforce, request, job) }, async () => {
       await salesforce.markVerification({ accountId, autoApproved, submittedAt: job.acceptedAt });
       return true;
     });
@@ -107,13 +108,15 @@ function ofThisSubmission(like: readonly UploadedDocument[], isRejected: boolean
   return newest?.contentVersionId;
 }
 
-/** Whether the account carries this submission's date, whatever Customer Service made of it since. */
+/** Whether the account carries this submission's mark, whatever Customer Service made of it since. */
 async function findMark(
   salesforce: Salesforce,
-  account: z.infer<typeof accountId>,
+  { accountId, autoApproved }: z.infer<typeof payload>,
   { acceptedAt }: JobFacts,
 ): Promise<true | undefined> {
-  const submittedAt = (await salesforce.verification(account))?.submittedAt ?? null;
+  const account = await salesforce.verification(accountId);
+  if (account === null || account.submittedAt === null) return undefined;
+  if (autoApproved && (account.status === "Submitted" || account.status === "Pending")) return undefined; // an earlier one's
   const seconds = (moment: Date) => Math.floor(moment.getTime() / 1000); // Salesforce keeps no more
-  return (submittedAt !== null && seconds(new Date(submittedAt)) === seconds(acceptedAt)) || undefined;
+  return seconds(new Date(account.submittedAt)) === seconds(acceptedAt) || undefined;
 }

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { openMetrics } from "../../src/metrics.ts";
 import { kinds, type Services } from "../../src/processors/index.ts";
 import type { AnyJobKind, Outcome, Step } from "../../src/queues/job-kind.ts";
@@ -49,6 +53,7 @@ export async function openLine({
   ledgerOfWorkers,
 }: LineOptions) {
   const sandbox = await startSandbox();
+  const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-line-"));
   const settings = readSettings({
     ROLES: "worker",
     REDIS_URL: redisUrl,
@@ -61,6 +66,7 @@ export async function openLine({
     SMTP_URL: sandbox.smtpUrl,
     MAIL_FROM: "portal@sonixnet.example",
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
+    DATA_DIR: dataDir,
     PORTAL_PRICEBOOK_ID: "01s5g0000000001AAA",
     VENDOR_TIMEOUT_MS: String(DEADLINE_MS),
     ...environment,
@@ -93,6 +99,8 @@ export async function openLine({
 
   return {
     engine,
+    /** Where documents wait for upload. */
+    documents: openDocuments({ settings }),
     state: async () => (await control("GET", "state")) as SandboxState,
     calls: async () => (await control("GET", "calls")) as readonly Call[],
     forgetCalls: () => control("DELETE", "calls"),
@@ -150,6 +158,7 @@ export async function openLine({
     async close() {
       await engine.close();
       await sandbox.close();
+      await rm(dataDir, { recursive: true });
     },
   };
 }
@@ -165,10 +174,11 @@ export interface SandboxState {
   >;
   readonly salesforce: Readonly<
     Record<
-      "Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry" | "Product2",
+      "Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry" | "Product2" | "ContentVersion",
       readonly Fields[]
     >
   >;
+  readonly mails: readonly { readonly to: readonly string[] }[];
   readonly stillToCome: number;
   readonly whmcs: {
     readonly orders: readonly { readonly id: number; readonly clientId: number; readonly status: string }[];
