@@ -46,7 +46,7 @@ export function identityForms(account: Fields): Html | string {
     </form>
     <form class="inline" method="post" action="${at}">
       <input type="hidden" name="status" value="Rejected" />
-      <input name="message" placeholder="message" aria-label="Message to the customer" size="12" />
+      <input name="message" placeholder="message" aria-label="Message to the customer" size="9" />
       <button>Reject</button>
     </form>`;
 }

@@ -89,8 +89,6 @@ export function newest(world: World, object: string): Record<string, FieldValue>
   return [...records.tables.rows(type)].toReversed().map((row) => shownRecord(records, type, row));
 }
 
-const withForms = (shown: Html, forms: Html | string) => html`${shown} ${forms}`;
-
 export function salesforceTables(world: World): Html {
   const { tables } = world.salesforce().records;
   const nameOf = (accountId: FieldValue | undefined) =>
@@ -108,9 +106,9 @@ export function salesforceTables(world: World): Html {
     id(account["Id"]),
     text(account["Name"]),
     text(account["WH_Account__c"]),
-    text(account["Internet_Eligibility__c"]),
-    withForms(status(account["Internet_Eligibility_Status__c"]), eligibilityForm(account)),
-    withForms(status(account["Id_Verification_Status__c"]), identityForms(account)),
+    html`${text(account["Internet_Eligibility__c"])} ${status(account["Internet_Eligibility_Status__c"])}
+    ${eligibilityForm(account)}`,
+    html`${status(account["Id_Verification_Status__c"])} ${identityForms(account)}`,
   ]);
   const opportunities = newest(world, "Opportunity").map((opportunity) => [
     id(opportunity["Id"]),
@@ -131,7 +129,7 @@ export function salesforceTables(world: World): Html {
     ${tableOf("orders", "Salesforce Orders", ["Id", "Number", "Account", "Type", "Status", "Opportunity", ""], orders, "No orders.")}
     ${tableOf("opportunities", "Salesforce Opportunities", ["Id", "Name", "Stage", "WHMCS service", "Source"], opportunities, "No opportunities.")}
     ${tableOf("cases", "Salesforce Cases", ["Id", "Account", "Type", "Subject", "Status", "Opportunity"], cases, "No cases.")}
-    ${tableOf("accounts", "Salesforce Accounts", ["Id", "Name", "WHMCS client", "Internet eligibility", "Eligibility status", "Identity"], accounts, "No accounts.")}
+    ${tableOf("accounts", "Salesforce Accounts", ["Id", "Name", "WHMCS client", "Internet eligibility", "Identity"], accounts, "No accounts.")}
   `;
 }
 
@@ -155,7 +153,7 @@ export function whmcsTables(world: World): Html {
     .map((service) => [
       id(service.id),
       clientName(service.clientId),
-      String(service.orderId),
+      service.orderId === 0 ? "" : String(service.orderId),
       products.get(service.pid)?.name ?? "",
       status(service.status),
       id([...service.customFields.values()].join(" ")),
