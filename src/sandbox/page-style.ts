@@ -28,7 +28,7 @@ code, .id { font: 12px/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monosp
 .good { color: var(--good); } .wait { color: var(--wait); } .bad { color: var(--bad); }
 button { font: inherit; font-size: 13px; color: var(--accent); background: none; border: 1px solid currentColor; border-radius: 6px; padding: 2px 10px; cursor: pointer; }
 button:hover { background: color-mix(in srgb, var(--accent) 12%, transparent); }
-td button { margin: -2px 0; }
+td button, td input, td select { margin: -3px 0; padding: 1px 8px; }
 form.fault { display: flex; flex-wrap: wrap; gap: 10px 12px; align-items: end; padding: 14px 16px; }
 label { display: grid; gap: 3px; font-size: 12px; color: var(--soft); }
 input, select { font: inherit; font-size: 13px; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; }

@@ -1,7 +1,8 @@
 import type { Html } from "./html.ts";
 import { html } from "./html.ts";
 import { knownObject } from "./salesforce/records.ts";
-import type { FieldValue, Fields } from "./salesforce/schema.ts";
+import { eligibilityForm, identityForms, orderForms } from "./page-actions.ts";
+import type { FieldValue } from "./salesforce/schema.ts";
 import { shownRecord } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -28,24 +29,29 @@ function status(value: FieldValue | undefined): Html {
   const text = value === null || value === undefined ? "" : String(value);
   return html`<span class="${GOOD.has(text) ? "good" : BAD.has(text) ? "bad" : "wait"}">${text}</span>`;
 }
-const id = (value: FieldValue | undefined) =>
+/** A value that people copy rather than read. */
+export const id = (value: FieldValue | undefined) =>
   html`<span class="id">${value === null || value === undefined ? "" : String(value)}</span>`;
 /** The hour is enough on a page that lives for an afternoon; the whole moment is in the title. */
 const moment = (iso: string) => html`<span class="soft" title="${iso}">${iso.slice(11, 19)}</span>`;
-const text = (value: FieldValue | undefined): string => (value === null || value === undefined ? "" : String(value));
+export const text = (value: FieldValue | undefined): string =>
+  value === null || value === undefined ? "" : String(value);
 
-function tableOf(
+/** A section with a table; `form` stands below it. */
+export function tableOf(
   name: string,
   title: string,
   columns: readonly string[],
   rows: readonly (readonly Cell[])[],
   empty: string,
+  form: Html | null = null,
 ): Html {
   const head = html`<h2 id="${name}">${title}<span class="count">${rows.length}</span></h2>`;
   if (rows.length === 0)
     return html`<section>
       ${head}
       <p class="empty">${empty}</p>
+      ${form}
     </section>`;
   const lines = rows.slice(0, ROWS_SHOWN).map(
     (row) =>
@@ -72,11 +78,12 @@ function tableOf(
       </table>
       ${rest}
     </div>
+    ${form}
   </section>`;
 }
 
 /** Newest first, with derived fields. */
-function newest(world: World, object: string): Record<string, FieldValue>[] {
+export function newest(world: World, object: string): Record<string, FieldValue>[] {
   const { records } = world.salesforce();
   const type = knownObject(object);
   return [...records.tables.rows(type)].toReversed().map((row) => shownRecord(records, type, row));
@@ -86,12 +93,6 @@ export function salesforceTables(world: World): Html {
   const { tables } = world.salesforce().records;
   const nameOf = (accountId: FieldValue | undefined) =>
     text((typeof accountId === "string" ? tables.row(knownObject("Account"), accountId) : undefined)?.["Name"]);
-  const approve = (order: Fields) =>
-    order["Status"] === "Pending Review"
-      ? html`<form class="inline" method="post" action="/page/orders/${text(order["Id"])}/approve">
-          <button>Approve</button>
-        </form>`
-      : "";
   const orders = newest(world, "Order").map((order) => [
     id(order["Id"]),
     text(order["OrderNumber"]),
@@ -99,15 +100,15 @@ export function salesforceTables(world: World): Html {
     text(order["Type"]),
     status(order["Status"]),
     id(order["OpportunityId"]),
-    approve(order),
+    orderForms(order),
   ]);
   const accounts = newest(world, "Account").map((account) => [
     id(account["Id"]),
     text(account["Name"]),
     text(account["WH_Account__c"]),
-    text(account["Internet_Eligibility__c"]),
-    status(account["Internet_Eligibility_Status__c"]),
-    status(account["Id_Verification_Status__c"]),
+    html`${text(account["Internet_Eligibility__c"])} ${status(account["Internet_Eligibility_Status__c"])}
+    ${eligibilityForm(account)}`,
+    html`${status(account["Id_Verification_Status__c"])} ${identityForms(account)}`,
   ]);
   const opportunities = newest(world, "Opportunity").map((opportunity) => [
     id(opportunity["Id"]),
@@ -128,7 +129,7 @@ export function salesforceTables(world: World): Html {
     ${tableOf("orders", "Salesforce Orders", ["Id", "Number", "Account", "Type", "Status", "Opportunity", ""], orders, "No orders.")}
     ${tableOf("opportunities", "Salesforce Opportunities", ["Id", "Name", "Stage", "WHMCS service", "Source"], opportunities, "No opportunities.")}
     ${tableOf("cases", "Salesforce Cases", ["Id", "Account", "Type", "Subject", "Status", "Opportunity"], cases, "No cases.")}
-    ${tableOf("accounts", "Salesforce Accounts", ["Id", "Name", "WHMCS client", "Internet eligibility", "Eligibility status", "Identity"], accounts, "No accounts.")}
+    ${tableOf("accounts", "Salesforce Accounts", ["Id", "Name", "WHMCS client", "Internet eligibility", "Identity"], accounts, "No accounts.")}
   `;
 }
 
@@ -152,7 +153,7 @@ export function whmcsTables(world: World): Html {
     .map((service) => [
       id(service.id),
       clientName(service.clientId),
-      String(service.orderId),
+      service.orderId === 0 ? "" : String(service.orderId),
       products.get(service.pid)?.name ?? "",
       status(service.status),
       id([...service.customFields.values()].join(" ")),

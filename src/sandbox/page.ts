@@ -6,8 +6,8 @@ import { html } from "./html.ts";
 import { faultOrder } from "./control.ts";
 import { STYLE } from "./page-style.ts";
 import { freebitTable, salesforceTables, trafficTables, whmcsTables } from "./page-tables.ts";
-import { SalesforceError } from "./salesforce/errors.ts";
-import { knownObject } from "./salesforce/records.ts";
+import { actionRoutes } from "./page-actions.ts";
+import { clockSection, eventTable, fileTable } from "./page-files-events.ts";
 import type { World } from "./world.ts";
 
 /** The page: what the vendors hold and what they were asked, with a few buttons. Drawn on the server, no script. */
@@ -67,7 +67,7 @@ function faultSection(world: World, problem: string | undefined): Html {
       <label>Code or message<input name="code" placeholder="QUERY_TIMEOUT" size="13" /></label>
       <button>Add fault</button>
       <datalist id="operations">
-        ${["*", "token", "query", "create", "update", "upsert", "describe", "composite", "AddOrder", "AcceptOrder", "GetOrders", "GetClientsProducts", "authOem", "cnclAcnt", "getDetail", "connect", "rcpt", "data"].map((name) => html`<option>${name}</option>`)}
+        ${["*", "token", "query", "create", "update", "upsert", "describe", "composite", "handshake", "subscribe", "connect", "AddOrder", "AcceptOrder", "GetOrders", "GetClientsProducts", "authOem", "cnclAcnt", "getDetail", "rcpt", "data"].map((name) => html`<option>${name}</option>`)}
       </datalist>
     </form>
   </section>`;
@@ -80,12 +80,15 @@ function page(world: World, problem?: string): string {
     "opportunities",
     "cases",
     "accounts",
+    "files",
+    "events",
     "whmcs-orders",
     "services",
     "lines",
     "mails",
     "outbound",
     "calls",
+    "clock",
   ];
   const body = html`<!DOCTYPE html>
     <html lang="en">
@@ -109,7 +112,7 @@ function page(world: World, problem?: string): string {
           </nav>
         </header>
         <main>
-          ${faultSection(world, problem)}${salesforceTables(world)}${whmcsTables(world)}${freebitTable(world)}${trafficTables(world)}
+          ${faultSection(world, problem)}${salesforceTables(world)}${fileTable(world)}${whmcsTables(world)}${freebitTable(world)}${eventTable(world)}${trafficTables(world)}${clockSection(world)}
         </main>
         <footer>
           <form class="inline" method="post" action="/page/reset"><button>Start again from the seed</button></form>
@@ -157,15 +160,10 @@ export function pageRoutes(world: World): Router {
     world.stage.faults.clear();
     back(response, "faults");
   });
-  routes.post("/page/orders/:id/approve", (request, response) => {
-    try {
-      world.salesforce().records.update(knownObject("Order"), request.params.id, { Status: "Approved" });
-      back(response, "orders");
-    } catch (error) {
-      if (!(error instanceof SalesforceError)) throw error;
-      response.status(error.status).type("html").send(page(world, error.message));
-    }
-  });
+  routes.use(
+    "/page",
+    actionRoutes(world, (problem) => page(world, problem)),
+  );
   routes.post("/page/reset", (_, response) => {
     world.reset();
     back(response, "faults");

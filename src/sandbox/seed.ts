@@ -25,6 +25,8 @@ export interface Seed {
 }
 
 const OPPORTUNITY_FIELD = "OpportunityId";
+/** One that customers fill in, which GetProducts shows. */
+const INSTALLATION_DAY = "工事希望日";
 const INTERNET = "Personal SonixNet Home Internet";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -341,7 +343,10 @@ export function seedWhmcs({ opportunities }: Seed, now: () => number): Billing {
       cycle: cycle === "Onetime" ? "onetime" : "monthly",
       price,
       module: module ?? "",
-      customFields: [{ id: 100 + whmcsId, name: OPPORTUNITY_FIELD }],
+      customFields: [
+        { id: 100 + whmcsId, name: OPPORTUNITY_FIELD },
+        ...(cycle === "Onetime" ? [{ id: 200 + whmcsId, name: INSTALLATION_DAY, onOrderForm: true } as const] : []),
+      ],
     }));
   const addons = items
     .filter(({ itemClass }) => itemClass === "Add-on")

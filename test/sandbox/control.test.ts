@@ -87,6 +87,59 @@ describe("the page", () => {
     ).toContain("times: ");
   });
 
+  const press = async (path: string, form: Readonly<Record<string, string>> = {}) =>
+    (await call(`${url()}/page/${path}`, { method: "POST", body: new URLSearchParams(form), redirect: "manual" }))
+      .status;
+
+  it("rejects an order with a reason", async () => {
+    const id = await seeded("orders", "pendingSim");
+    expect(await press(`orders/${id}/reject`, { reason: "住所不備" })).toBe(303);
+    expect((await rest("GET", `sobjects/Order/${id}`)).body).toMatchObject({
+      Status: "Cancelled",
+      Note__c: "住所不備",
+    });
+  });
+
+  it.each([
+    ["Home 1G", "Ready"],
+    ["Not Eligible", "Void"],
+  ])("answers an eligibility check with %s: the Case is closed and the Opportunity %s", async (value, StageName) => {
+    expect(await press(`accounts/${await seeded("accounts", "checking")}/eligibility`, { value })).toBe(303);
+    const { body } = await rest(
+      "GET",
+      `query?q=${encodeURIComponent("SELECT Status, Opportunity.StageName, Account.Internet_Eligibility__c, Account.Internet_Eligibility_Status__c, Account.Internet_Eligibility_Checked_Date_Time__c FROM Case WHERE Type = 'Eligibility Check'")}`,
+    );
+    expect(inside(body, "records", 0)).toMatchObject({
+      Status: "Closed",
+      Opportunity: { StageName },
+      Account: { Internet_Eligibility__c: value, Internet_Eligibility_Status__c: "Checked" },
+    });
+  });
+
+  it("verifies an identity, or rejects it with a message", async () => {
+    const id = await seeded("accounts", "submitted");
+    expect(await press(`accounts/${id}/identity`, { status: "Rejected", message: "ぼやけています" })).toBe(303);
+    expect((await rest("GET", `sobjects/Account/${id}`)).body).toMatchObject({
+      Id_Verification_Status__c: "Rejected",
+      Id_Verification_Rejection_Message__c: "ぼやけています",
+    });
+    expect(await press(`accounts/${id}/identity`, { status: "Verified" })).toBe(303);
+    expect((await rest("GET", `sobjects/Account/${id}`)).body).toMatchObject({
+      Id_Verification_Status__c: "Verified",
+      Id_Verification_Rejection_Message__c: null,
+    });
+    expect(await press(`accounts/${id}/identity`, { status: "Nonsense" })).toBe(400);
+  });
+
+  it("sets the clock in Japan's time and publishes an event", async () => {
+    expect(await press("clock", { now: "2026-12-25T00:00" })).toBe(303);
+    expect(await state("clock", "now")).toMatch(/^2026-12-24T15:00:0/);
+    expect(await press("events", { orderId: "801x" })).toBe(303);
+    expect(await state("events", "retained")).toMatchObject([{ data: { payload: { Order_Id__c: "801x" } } }]);
+    expect(await press("clock", { now: "" })).toBe(303);
+    expect(await state("clock", "isSet")).toBe(false);
+  });
+
   it("takes no form from another site's page", async () => {
     const orderId = await seeded("orders", "pendingSim");
     expect(

@@ -162,10 +162,49 @@ describe("reading", () => {
       totalresults: 2,
       products: {
         product: [
-          { pid: 11, paytype: "recurring" },
-          { pid: 13, paytype: "onetime" },
+          { pid: 11, paytype: "recurring", customfields: { customfield: [] } },
+          { pid: 13, paytype: "onetime", customfields: { customfield: [{ id: 213, name: "工事希望日" }] } },
         ],
       },
+    });
+  });
+
+  it("tells the ways to pay", async () => {
+    expect((await whmcs("GetPaymentMethods")).body).toEqual({
+      result: "success",
+      totalresults: 2,
+      paymentmethods: {
+        paymentmethod: [
+          { module: "banktransfer", displayname: "Bank Transfer" },
+          { module: "creditcard", displayname: "Credit Card" },
+        ],
+      },
+    });
+  });
+
+  it("finds an active service by its number, and ends it through its module", async () => {
+    const serviceid = String(await state("seed", "services", "activeSim"));
+    expect((await whmcs("GetClientsProducts", { serviceid })).body).toMatchObject({
+      serviceid,
+      totalresults: "1",
+      products: {
+        product: [
+          {
+            id: serviceid,
+            clientid: "1014",
+            orderid: "0",
+            status: "Active",
+            domain: "08000001014",
+            customfields: {
+              customfield: [{ name: "OpportunityId", value: await state("seed", "opportunities", "activeSim") }],
+            },
+          },
+        ],
+      },
+    });
+    expect((await whmcs("ModuleTerminate", { serviceid })).body).toEqual({ result: "success" });
+    expect((await whmcs("GetClientsProducts", { serviceid })).body).toMatchObject({
+      products: { product: [{ status: "Terminated" }] },
     });
   });
 

@@ -2,7 +2,7 @@ import type { RequestHandler } from "express";
 import type { Answer, Stage } from "../exchange.ts";
 import { exchange, send } from "../exchange.ts";
 import type { Billing } from "./billing.ts";
-import { WHMCS_CREDENTIALS, WhmcsError } from "./billing.ts";
+import { WHMCS_CREDENTIALS, WhmcsError, getPaymentMethods } from "./billing.ts";
 import { addClient, getClientsDetails, getProducts } from "./clients.ts";
 import { acceptOrder, addOrder, cancelOrder, getOrders } from "./orders.ts";
 import type { Parameters } from "./parameters.ts";
@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<string, (billing: Billing, given: Parameters) => 
   GetClientsDetails: getClientsDetails,
   AddClient: addClient,
   GetProducts: getProducts,
+  GetPaymentMethods: getPaymentMethods,
 };
 /** Parameters that tell a reader of the call log what a call was about; no others are kept. */
 const TOLD = ["clientid", "orderid", "serviceid", "id", "userid", "pid", "billingcycle", "limitstart"];

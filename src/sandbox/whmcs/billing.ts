@@ -17,12 +17,24 @@ export const CYCLE_SHOWN: Readonly<Record<Cycle, string>> = {
 export const isCycle = (text: string): text is Cycle => Object.hasOwn(CYCLE_SHOWN, text);
 
 export const WHMCS_CREDENTIALS = { identifier: "sandbox-identifier", secret: "sandbox-secret" } as const;
-export const PAYMENT_METHODS: readonly string[] = ["banktransfer", "creditcard"];
+/** System name and what customers see. */
+const PAYMENT_METHOD_NAMES = { banktransfer: "Bank Transfer", creditcard: "Credit Card" } as const;
+export const PAYMENT_METHODS: readonly string[] = Object.keys(PAYMENT_METHOD_NAMES);
+
+/** GetPaymentMethods. */
+export const getPaymentMethods = (): object => ({
+  totalresults: PAYMENT_METHODS.length,
+  paymentmethods: {
+    paymentmethod: Object.entries(PAYMENT_METHOD_NAMES).map(([module, displayname]) => ({ module, displayname })),
+  },
+});
 
 interface CustomField {
   /** Belongs to one product only. */
   readonly id: number;
   readonly name: string;
+  /** Customers fill it in as they order; without it only administrators see the field. */
+  readonly onOrderForm?: true;
 }
 
 export interface Product {

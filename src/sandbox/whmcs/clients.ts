@@ -99,7 +99,11 @@ export function getProducts(billing: Billing, given: Parameters): object {
     module: row.module,
     paytype: row.cycle === "onetime" ? "onetime" : "recurring",
     pricing: pricing(row),
-    customfields: { customfield: [] },
+    customfields: {
+      customfield: row.customFields
+        .filter(({ onOrderForm }) => onOrderForm === true)
+        .map(({ id, name }) => ({ id, name, description: "", required: "" })),
+    },
     configoptions: { configoption: [] },
   }));
   return { totalresults: rows.length, products: { product } };
