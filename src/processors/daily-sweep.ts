@@ -37,8 +37,12 @@ export const dailySweep = defineJobKind({
 
     const left = byHand.filter(({ opportunityId }) => stillRunning.includes(opportunityId));
     if (left.length > 0) {
-      const letter = dueLetter(dayInJapan(job.acceptedAt), left);
-      await step("hand the mail on", "repeat", () => job.hand("mail", letter, { once: "administrator" }));
+      const today = dayInJapan(job.acceptedAt);
+      const mail = { key: `due-services ${today}`, letter: dueLetter(today, left) };
+      // One mail a day, however often somebody runs the sweep.
+      await step("hand the mail on", "repeat", () =>
+        job.hand("mail", mail, { once: "administrator", unless: ["done"] }),
+      );
     }
     return { outcome: "done", result: { terminations: ready.length + cameBack.length, endedByHand: left.length } };
   },
