@@ -103,6 +103,12 @@ export async function openLine({
     documents: openDocuments({ settings }),
     state: async () => (await control("GET", "state")) as SandboxState,
     calls: async () => (await control("GET", "calls")) as readonly Call[],
+    /** Publishes the platform event by which an org says that an Order was approved. */
+    async publish(orderId: string): Promise<{ readonly replayId: number }> {
+      const event = (await control("POST", "events", { orderId })) as { data: { event: { replayId: number } } };
+      return event.data.event;
+    },
+    expireSessions: () => control("POST", "expire-sessions"),
     forgetCalls: () => control("DELETE", "calls"),
     fault: (fault: Fault) => control("POST", "faults", fault),
     edit: (object: string, id: string, fields: Readonly<Record<string, unknown>>) =>
