@@ -93,7 +93,8 @@ export function customerView(
       checkedAt: moment(eligibility.checkedAt),
     },
     verification: {
-      ...verificationView(verification),
+      view: VERIFICATION.get(verification.status) ?? "upload-form",
+      message: verification.status === "Rejected" ? verification.message : null,
       submittedAt: moment(verification.submittedAt),
     },
     orders: orders.map(orderView),
@@ -110,22 +111,12 @@ function eligibilityView(
   return status === "Pending" ? "checking" : "address-form";
 }
 
-function verificationView({
-  status,
-  message,
-}: CustomerFacts["verification"]): Pick<CustomerView["verification"], "view" | "message"> {
-  switch (status) {
-    case "Pending":
-    case "Submitted":
-      return { view: "verifying", message: null };
-    case "Verified":
-      return { view: "verified", message: null };
-    case "Rejected":
-      return { view: "resubmit", message };
-    default:
-      return { view: "upload-form", message: null };
-  }
-}
+const VERIFICATION: ReadonlyMap<string | null, CustomerView["verification"]["view"]> = new Map([
+  ["Pending", "verifying"],
+  ["Submitted", "verifying"],
+  ["Verified", "verified"],
+  ["Rejected", "resubmit"],
+]);
 
 /** A service that the customer has ended since was active all the same. */
 const HAS_BEEN_ACTIVE: ReadonlySet<string | null> = new Set([STAGE.active, STAGE.cancelling, STAGE.cancelled]);

@@ -37,7 +37,7 @@ async function open(environment: Readonly<Record<string, string>> = CREDENTIALS(
     SALESFORCE_ORG_ID: ORG,
     SALESFORCE_OUTBOUND_TOKEN: "a-secret-last-path-segment",
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
-    VENDOR_TIMEOUT_MS: "500",
+    VENDOR_TIMEOUT_MS: "1500",
     ...environment,
   });
   connection = connectDoor(settings);

@@ -73,3 +73,21 @@ it("started without Redis, answers 503 and takes nothing; all is well once Redis
     expect(await handoff.until(job.id, "completed", "failed")).toMatchObject({ state: "completed", outcome: "done" });
     expect(await system.jobs("eligibility")).toBe(1);
   }));
+
+it("an api process needs nothing of Salesforce to take work in, and says what it cannot tell without", () =>
+  inSystem(async (system) => {
+    const handoff = await system.start({}, "api");
+    expect(JSON.parse(await handoff.text("/readyz"))).toMatchObject({
+      status: "ready",
+      warnings: expect.arrayContaining([expect.stringContaining("SALESFORCE_LOGIN_URL")]),
+    });
+    const accountId = await system.seed("accounts", "unasked");
+    await handoff.accepted("/api/services/internet/eligibility-request", { accountId, address: ADDRESS });
+    const path = `/api/accounts/${accountId}/status`;
+    expect((await handoff.get(path)).status).toBe(503);
+
+    const { SALESFORCE_LOGIN_URL = "", SALESFORCE_CLIENT_ID = "", SALESFORCE_CLIENT_SECRET = "" } = system.everything;
+    const reader = await system.start({ SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET }, "api");
+    expect((await reader.get(path)).status).toBe(200);
+    expect(await reader.text("/readyz")).not.toContain("SALESFORCE");
+  }));

@@ -85,6 +85,8 @@ export interface Handoff extends Process {
   /** The status of a GET. */
   readonly status: (path: string) => Promise<number>;
   readonly text: (path: string) => Promise<string>;
+  /** Gets with the portal's key. */
+  readonly get: (path: string) => Promise<Response>;
   /** Resolves when it says that it is ready. */
   readonly ready: () => Promise<void>;
   /** Posts JSON with the portal's key. */
@@ -116,6 +118,7 @@ async function listening(process: Process): Promise<Handoff> {
     url,
     status: async (at) => (await fetch(url + at)).status,
     text: async (at) => await (await fetch(url + at)).text(),
+    get: async (at) => await fetch(url + at, { headers: { authorization } }),
     async ready() {
       await until(async () => (await fetch(`${url}/readyz`)).ok || undefined, process);
     },

@@ -19,7 +19,7 @@ afterAll(() => redis.stop());
 beforeEach(() => begin());
 afterEach(() => line.close());
 
-async function begin(options: Omit<LineOptions, "redisUrl"> = { attempts: 1 }) {
+async function begin(options: Omit<LineOptions, "redisUrl"> = {}) {
   line = await openLine({ redisUrl: redis.url, ...options });
   line.engine.work();
   before = await line.state();
