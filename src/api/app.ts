@@ -6,6 +6,7 @@ import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { Settings } from "../settings.ts";
 import { accessLog } from "./access-log.ts";
 import { authentication } from "./authentication.ts";
+import { showMonths } from "./cancellation-months.ts";
 import { docsPage } from "./docs-page.ts";
 import { beginExchange } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
@@ -69,6 +70,8 @@ export function createApi(parts: ApiParts): express.RequestHandler {
       if ("body" in route) serve(ours, "post", `/api${route.path}`, acceptJob(kind, route, intake, bodyDeadlineMs));
     }
   }
+  for (const service of ["internet", "sim"])
+    serve(ours, "get", `/api/services/${service}/cancellation-months`, showMonths);
   serve(ours, "get", "/api/jobs/:id", showJob(intake));
 
   serveHealth(ours, intake, metrics);

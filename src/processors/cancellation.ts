@@ -38,6 +38,8 @@ const openMonth: Rule<Cancellation> = {
 };
 
 const example = { accountId: "0015g00000HjKlMAAV", serviceId: 1234 };
+/** Open for the next eleven months at least, so that the example can be tried. */
+const exampleMonth = latestMonth(new Date());
 
 /** A customer ends a service: at the end of a month, or a VPN at once (`spec/rules.md`, Cancellation). */
 export const cancellation = defineJobKind({
@@ -51,14 +53,14 @@ export const cancellation = defineJobKind({
       path: "/services/internet/cancellation",
       summary: "End an Internet service with a month",
       body: internetBody,
-      example: { ...example, month: "2026-12", comments: "引っ越しのため" },
+      example: { ...example, month: exampleMonth, comments: "引っ越しのため" },
       rule: openMonth,
     },
     {
       path: "/services/sim/cancellation",
       summary: "End a SIM with a month",
       body: simBody,
-      example: { ...example, month: "2026-12", simNumber: "070-0000-0001" },
+      example: { ...example, month: exampleMonth, simNumber: "070-0000-0001" },
       rule: openMonth,
     },
     {
