@@ -8,6 +8,7 @@ import type { Settings } from "../settings.ts";
 import { accessLog } from "./access-log.ts";
 import { type Customers, showAccountStatus } from "./account-status.ts";
 import { authentication } from "./authentication.ts";
+import { showMonths } from "./cancellation-months.ts";
 import { docsPage } from "./docs-page.ts";
 import { acceptUpload } from "./document-upload.ts";
 import { beginExchange } from "./exchange.ts";
@@ -80,6 +81,8 @@ export function createApi(parts: ApiParts): express.RequestHandler {
       serve(ours, "post", `/api${route.path}`, handler);
     }
   }
+  for (const service of ["internet", "sim"])
+    serve(ours, "get", `/api/services/${service}/cancellation-months`, showMonths);
   serve(ours, "get", "/api/jobs/:id", showJob(intake));
   serve(ours, "get", "/api/accounts/:accountId/status", showAccountStatus(parts.customers));
 

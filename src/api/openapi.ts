@@ -10,6 +10,7 @@ import {
 import type { AnyJobKind, Json, Route, Rule } from "../queues/job-kind.ts";
 import { accountId } from "../domain/salesforce-id.ts";
 import { customerViewSchema } from "./account-status.ts";
+import { monthsAnswer, monthsQuery } from "./cancellation-months.ts";
 import { jobSchema } from "./job-schema.ts";
 import { IDEMPOTENCY_KEY, sortOfRule } from "./jobs.ts";
 import { problemSchema, PROBLEMS, type ProblemCode, type ProblemSort } from "./problem.ts";
@@ -74,7 +75,7 @@ export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
       { name: "Customers", description: "Tell customers where they stand" },
       { name: "Health", description: "For machines that watch over this one; no key" },
     ],
-    paths: { ...Object.fromEntries(posts), ...JOB_PATHS, ...CUSTOMER_PATHS, ...HEALTH_PATHS },
+    paths: { ...Object.fromEntries(posts), ...MONTHS_PATHS, ...JOB_PATHS, ...CUSTOMER_PATHS, ...HEALTH_PATHS },
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "The key that you were given" } },
       schemas: { Job: jobSchema, AccountStatus: customerViewSchema, Problem: problemSchema },
@@ -111,6 +112,28 @@ function bodyOf(route: Route<unknown>, example: Json): ZodOpenApiContentObject {
   });
   return { "multipart/form-data": { schema: route.fields.extend({ file }), example } };
 }
+
+const MONTHS_PATHS: ZodOpenApiPathsObject = Object.fromEntries(
+  (["Internet", "Sim"] as const).map((service): [string, ZodOpenApiPathsObject[string]] => [
+    `/api/services/${service.toLowerCase()}/cancellation-months`,
+    {
+      get: {
+        operationId: `get${service}CancellationMonths`,
+        tags: ["Requests"],
+        summary: "The months that a cancellation may choose from, now",
+        requestParams: { query: monthsQuery },
+        responses: {
+          "200": {
+            description: "By the rule of the 25th, in Japan",
+            headers: z.object({ "X-Request-Id": requestId }),
+            content: { "application/json": { schema: monthsAnswer, example: { months: ["2026-12", "2027-01"] } } },
+          },
+          ...problems([...UNDER_API, "invalid-request"]),
+        },
+      },
+    },
+  ]),
+);
 
 const JOB_PATHS: ZodOpenApiPathsObject = {
   "/api/jobs/{id}": {

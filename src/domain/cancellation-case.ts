@@ -1,3 +1,4 @@
+import type { Booked, Cancellation } from "./cancellation.ts";
 import type { Month } from "./japan-calendar.ts";
 import type { ServiceType } from "./opportunity.ts";
 
@@ -10,33 +11,40 @@ export function cancellationSubject(service: ServiceType, month: Month): string 
   return `Cancellation Request - ${service} (${month})`;
 }
 
-/** Whose Case it is. */
+/** Whose Case it is, each null where its Description, which people may edit, does not say. */
 export interface CaseMarks {
   /** The WHMCS service. */
-  readonly serviceId: number;
+  readonly serviceId: number | null;
   /** The job that made it. */
-  readonly jobId: string;
+  readonly jobId: string | null;
 }
 
 const SERVICE = "WHMCS service id";
 const JOB = "Handoff job";
 
 /** The whole form. The marks come first, so that nothing a customer typed can be taken for them. */
-export function cancellationDescription(
-  { serviceId, jobId }: CaseMarks,
-  form: readonly (readonly [label: string, value: string | undefined])[],
-  comments: string | undefined,
-): string {
-  return [
-    `${SERVICE}: ${String(serviceId)}`,
+export function cancellationDescription(asked: Cancellation, booked: Booked | null, jobId: string): string {
+  const lines = [
+    `${SERVICE}: ${String(asked.serviceId)}`,
     `${JOB}: ${jobId}`,
-    ...form.flatMap(([label, value]) => (value === undefined ? [] : [`${label}: ${value}`])),
-    ...(comments === undefined || comments === "" ? [] : ["", "Comments from the customer:", comments]),
-  ].join("\n");
+    `Service: ${asked.service}`,
+    `Last month: ${"month" in asked ? asked.month : "none, it ends at once"}`,
+  ];
+  if (asked.service === "SIM") {
+    lines.push(`SIM number: ${asked.simNumber}`);
+    if (asked.serialNumber !== undefined) lines.push(`Serial number: ${asked.serialNumber}`);
+  }
+  if (booked !== null) {
+    const how = booked.code === null ? "as the line shows" : `result code ${booked.code}`;
+    lines.push(`Freebit: accepted, off from ${booked.day} (${how})`);
+  }
+  if (asked.alternativeEmail !== undefined) lines.push(`Alternative e-mail: ${asked.alternativeEmail}`);
+  if (asked.comments !== undefined && asked.comments !== "")
+    lines.push("", "Comments from the customer:", asked.comments);
+  return lines.join("\n");
 }
 
-/** The marks of a Case, each null where its Description, which people may edit, does not carry it. */
-export function marksOf(description: string | null): { [Mark in keyof CaseMarks]: CaseMarks[Mark] | null } {
+export function marksOf(description: string | null): CaseMarks {
   const lines = (description ?? "").split(/\r?\n/);
   const marked = (label: string) =>
     lines.find((line) => line.startsWith(`${label}: `))?.slice(label.length + 2) ?? null;

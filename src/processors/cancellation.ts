@@ -1,24 +1,22 @@
-import * as z from "zod";
+import {
+  type Booked,
+  cancellation as payload,
+  type Cancellation,
+  endOf,
+  internetBody,
+  simBody,
+  type SimCancellation,
+  vpnBody,
+} from "../domain/cancellation.ts";
 import { cancellationDescription, cancellationSubject } from "../domain/cancellation-case.ts";
+import { type About, lettersAbout } from "../domain/cancellation-letters.ts";
 import { earliestMonth, isOpenMonth, latestMonth } from "../domain/cancellation-month.ts";
 import { RejectedError } from "../domain/errors.ts";
-import { line, paragraph } from "../domain/free-text.ts";
-import {
-  type Day,
-  dayInJapan,
-  lastDayOf,
-  lastSecondOf,
-  type Month,
-  month,
-  monthInJapan,
-  monthsAfter,
-  runDateAfter,
-} from "../domain/japan-calendar.ts";
-import { type Letter, mailAddress } from "../domain/letter.ts";
+import { type Month, monthInJapan, monthsAfter, runDateAfter } from "../domain/japan-calendar.ts";
+import type { Letter } from "../domain/letter.ts";
 import { type ServiceType, STAGE, typeOfCommodity } from "../domain/opportunity.ts";
-import { personal } from "../domain/personal.ts";
-import { type AccountId, accountId, type CaseId, type OpportunityId } from "../domain/salesforce-id.ts";
-import type { Freebit } from "../integrations/freebit/client.ts";
+import type { CaseId, OpportunityId } from "../domain/salesforce-id.ts";
+import type { Freebit, FreebitAnswer } from "../integrations/freebit/client.ts";
 import type { CancellationFacts, CancellationQuestion, Salesforce } from "../integrations/salesforce/client.ts";
 import type { ServiceState, Whmcs } from "../integrations/whmcs/client.ts";
 import { defineJobKind, type JobFacts, type Outcome, rejected, type Rule, type Step } from "../queues/job-kind.ts";
@@ -29,39 +27,7 @@ interface Services {
   readonly freebit: Freebit;
 }
 
-const common = {
-  accountId,
-  serviceId: z
-    .int()
-    .positive()
-    .meta({ description: "The WHMCS service id", examples: [1234] }),
-  comments: personal(paragraph(5000).meta({ description: "Anything that Customer Service should know" })).optional(),
-  alternativeEmail: personal(
-    mailAddress.meta({ description: "Gets the confirmation too", examples: ["taro@customer.example"] }),
-  ).optional(),
-};
-const scheduled = { ...common, month: month.meta({ description: "The last month of the service" }) };
-const sim = {
-  ...scheduled,
-  simNumber: personal(
-    z
-      .string()
-      .regex(/^\d(?:-?\d){0,19}$/, "must be a SIM's number: digits, with or without hyphens")
-      .overwrite((number) => number.replaceAll("-", ""))
-      .meta({ description: "The SIM's number, with its leading 0", examples: ["070-0000-0001"] }),
-  ),
-  serialNumber: personal(line(40).meta({ description: "What is printed on the SIM" })).optional(),
-};
-
-const payload = z.discriminatedUnion("service", [
-  z.strictObject({ service: z.literal("Internet"), ...scheduled }),
-  z.strictObject({ service: z.literal("SIM"), ...sim }),
-  z.strictObject({ service: z.literal("VPN"), ...common }),
-]);
-type Cancellation = z.infer<typeof payload>;
-type SimCancellation = Extract<Cancellation, { service: "SIM" }>;
-
-const open25th: Rule<Cancellation> = {
+const openMonth: Rule<Cancellation> = {
   code: "cancellation-month-closed",
   title: "The service cannot end with this month.",
   help: "Until the 24th (in Japan) the current month is the first to choose from, from the 25th on the next; twelve months ahead is the last. Ask `cancellation-months`.",
@@ -72,6 +38,8 @@ const open25th: Rule<Cancellation> = {
 };
 
 const example = { accountId: "0015g00000HjKlMAAV", serviceId: 1234 };
+/** Open for the next eleven months at least, so that the example can be tried. */
+const exampleMonth = latestMonth(new Date());
 
 /** A customer ends a service: at the end of a month, or a VPN at once (`spec/rules.md`, Cancellation). */
 export const cancellation = defineJobKind({
@@ -84,21 +52,21 @@ export const cancellation = defineJobKind({
     {
       path: "/services/internet/cancellation",
       summary: "End an Internet service with a month",
-      body: z.strictObject(scheduled).transform((body) => ({ service: "Internet" as const, ...body })),
-      example: { ...example, month: "2026-12", comments: "引っ越しのため" },
-      rule: open25th,
+      body: internetBody,
+      example: { ...example, month: exampleMonth, comments: "引っ越しのため" },
+      rule: openMonth,
     },
     {
       path: "/services/sim/cancellation",
       summary: "End a SIM with a month",
-      body: z.strictObject(sim).transform((body) => ({ service: "SIM" as const, ...body })),
-      example: { ...example, month: "2026-12", simNumber: "070-0000-0001" },
-      rule: open25th,
+      body: simBody,
+      example: { ...example, month: exampleMonth, simNumber: "070-0000-0001" },
+      rule: openMonth,
     },
     {
       path: "/services/vpn/cancellation",
       summary: "End a VPN service at once",
-      body: z.strictObject(common).transform((body) => ({ service: "VPN" as const, ...body })),
+      body: vpnBody,
       example: { ...example, alternativeEmail: "taro@customer.example" },
     },
   ],
@@ -135,7 +103,7 @@ export const cancellation = defineJobKind({
       salesforce.requestCancellation({
         ...question,
         opportunityId,
-        description: description(asked, booked, job.id),
+        description: cancellationDescription(asked, booked, job.id),
         endsAt,
       }),
     );
@@ -144,13 +112,6 @@ export const cancellation = defineJobKind({
     return done(opportunityId, made.caseId, serviceId);
   },
 });
-
-/** Until when a service runs. A VPN ends as it is asked for, and its Case has that day's month. */
-function endOf(asked: Cancellation, acceptedAt: Date): { month: Month; lastDay: Day; endsAt: Date } {
-  if (asked.service === "VPN")
-    return { month: monthInJapan(acceptedAt), lastDay: dayInJapan(acceptedAt), endsAt: acceptedAt };
-  return { month: asked.month, lastDay: lastDayOf(asked.month), endsAt: lastSecondOf(asked.month) };
-}
 
 /** How the request ends where its service is ending already, or null where it is to be carried out. Throws where a person must look. */
 function settledBefore(
@@ -201,9 +162,6 @@ function clientOf({ whmcsClientId }: CancellationFacts): number {
   );
 }
 
-/** Freebit's word that the line ends. `code`: its result; null where that was lost and the line itself showed it. */
-type Booked = { readonly code: string | null; readonly day: string };
-
 /** Ends a SIM's line with the month. Where Freebit says no for good, the administrator is told, since nothing else is written. */
 async function cancelLine(
   { month, simNumber, comments }: SimCancellation,
@@ -213,11 +171,10 @@ async function cancelLine(
   job: JobFacts,
 ): Promise<Booked> {
   const runDate = runDateAfter(month);
-  const day = `${monthsAfter(month, 1)}-01`;
-  const find = async (): Promise<Booked | undefined> => {
+  const find = async () => {
     const booked = await freebit.bookedCancellation(simNumber);
     if (booked === null) return undefined;
-    if (booked === runDate) return { code: null, day };
+    if (booked === runDate) return { code: null };
     // Sent now, it might move an end that somebody else has settled.
     throw needsPerson(
       "line-ends-otherwise",
@@ -226,12 +183,12 @@ async function cancelLine(
     );
   };
   try {
-    return await step("cancel the line", { find }, async () => {
-      const { resultCode, statusCode } = await freebit.cancelLine({ account: simNumber, runDate });
-      const code = [resultCode, ...(statusCode === undefined ? [] : [statusCode])].join("-");
-      return { code: /^[\w-]{1,32}$/.test(code) ? code : null, day };
-    });
+    const { code } = await step<Pick<Booked, "code">>("cancel the line", { find }, async () =>
+      resultCode(await freebit.cancelLine({ account: simNumber, runDate })),
+    );
+    return { code, day: `${monthsAfter(month, 1)}-01` };
   } catch (error) {
+    // No step: an attempt that goes better never comes by here, and a step that is missing then would stop it.
     if (error instanceof RejectedError) {
       const { code, title, detail } = error;
       const reason = `${title} ${detail}`;
@@ -254,6 +211,12 @@ async function cancelLine(
   }
 }
 
+/** Freebit's two codes as one: `400-356`. A code of an odd form is not shown. */
+function resultCode({ resultCode, statusCode }: FreebitAnswer): Pick<Booked, "code"> {
+  const code = statusCode === undefined ? resultCode : `${resultCode}-${statusCode}`;
+  return { code: /^[\w-]{1,32}$/.test(code) ? code : null };
+}
+
 /** WHMCS may keep a SIM's number as its service's domain: where both are telephone numbers, they are the same. */
 function checkNumber({ simNumber }: SimCancellation, { domain }: ServiceState): void {
   const known = domain.replaceAll(/[\s-]/g, "");
@@ -268,77 +231,6 @@ function checkNumber({ simNumber }: SimCancellation, { domain }: ServiceState): 
 async function findCase(salesforce: Salesforce, question: CancellationQuestion, jobId: string) {
   const found = (await salesforce.cancellation(question))?.cases.find((each) => each.jobId === jobId);
   return found && { caseId: found.caseId, caseNumber: found.caseNumber };
-}
-
-function description(asked: Cancellation, booked: Booked | null, jobId: string): string {
-  const line =
-    booked &&
-    `accepted, off from ${booked.day} (${booked.code === null ? "as the line shows" : `result code ${booked.code}`})`;
-  return cancellationDescription(
-    { serviceId: asked.serviceId, jobId },
-    [
-      ["Service", asked.service],
-      ["Last month", "month" in asked ? asked.month : "ends at once"],
-      ...(asked.service === "SIM"
-        ? ([
-            ["SIM number", asked.simNumber],
-            ["Serial number", asked.serialNumber],
-            ["Freebit", line ?? undefined],
-          ] as const)
-        : []),
-      ["Alternative e-mail", asked.alternativeEmail],
-    ],
-    asked.comments,
-  );
-}
-
-/** What every letter about a cancellation tells. */
-interface About {
-  readonly service: ServiceType;
-  readonly serviceId: number;
-  readonly lastDay: Day;
-  readonly accountId: AccountId;
-  readonly whmcsClientId: number;
-  readonly opportunityId?: OpportunityId;
-  readonly jobId: string;
-}
-
-/** By recipient: the customer's confirmations, and the administrator's letter where there is something to know. */
-function lettersAbout(
-  about: About,
-  { email, accountName }: CancellationFacts,
-  alternative: string | undefined,
-  { caseId, caseNumber }: { readonly caseId: CaseId; readonly caseNumber: string },
-  booked: Booked | null,
-): Record<string, Letter> {
-  const { service, serviceId, lastDay } = about;
-  const address = mailAddress.safeParse(email).data;
-  const name = line(200).safeParse(accountName.slice(0, 200)).data;
-  const confirmed = (to: string): Letter => ({
-    template: "cancellation-confirmed",
-    to,
-    name,
-    service,
-    serviceId,
-    lastDay,
-    reference: caseNumber,
-  });
-  const isOther = alternative !== undefined && alternative.toLowerCase() !== address?.toLowerCase();
-  const hasNews = booked !== null || about.opportunityId === undefined || address === undefined;
-  return {
-    ...(address !== undefined && { account: confirmed(address) }),
-    ...(isOther && { alternative: confirmed(alternative) }),
-    ...(hasNews && {
-      administrator: {
-        template: "cancellation-admin",
-        to: "administrator",
-        ...about,
-        caseId,
-        ...(booked !== null && { freebit: { code: booked.code ?? undefined, runDate: booked.day } }),
-        ...(address === undefined && { noAddress: true }),
-      },
-    }),
-  };
 }
 
 /** Hands each letter on as a mail of its own, once however often it is done. */

@@ -1,18 +1,21 @@
-import { openLine } from "../processors/line.ts";
+import { isProper, openLine } from "../processors/line.ts";
 import { requests } from "../processors/requests.ts";
 import { startRedis } from "../redis.ts";
 import type { Row } from "./figures.ts";
 
-/** The calls to vendors that one job of each kind makes in the ordinary case. */
+/** The calls to vendors that one request of each sort makes, with the jobs that it hands on, in the ordinary case. */
 export async function benchCalls(): Promise<Row[]> {
   const redis = await startRedis();
   try {
     const rows: Row[] = [];
-    for (const [name, { kind, payload, calls }] of Object.entries(requests)) {
+    for (const [name, { kind, payload, prepare = async () => undefined, calls }] of Object.entries(requests)) {
       const line = await openLine({ redisUrl: redis.url });
+      const prepared = await prepare(line);
+      await line.forgetCalls();
       line.engine.work();
-      await line.carry(kind, payload);
-      const made = (await line.calls()).filter(({ operation }) => operation !== "token");
+      await line.carry(kind, prepared ?? payload);
+      await line.rest();
+      const made = (await line.calls()).filter(isProper);
       await line.close();
       rows.push({
         what: `calls to vendors, ${name}`,

@@ -19,9 +19,11 @@ const TIMING = { leaseMs: 2 * DEADLINE_MS, settleMs: 1200 };
 export interface Call {
   readonly vendor: string;
   readonly operation: string;
+  /** The fault that hit it. */
+  readonly fault?: string;
 }
 
-export interface Fault extends Call {
+export interface Fault extends Pick<Call, "vendor" | "operation"> {
   readonly mode: string;
   readonly [setting: string]: string | number;
 }
@@ -31,9 +33,37 @@ export interface Effects {
   readonly opportunities: number;
   readonly cases: number;
   readonly orders: number;
+  /** Files in Salesforce. */
+  readonly documents: number;
+  /** Services that were ended in WHMCS. */
+  readonly terminated: number;
   readonly whmcsOrders: number;
   readonly whmcsServices: number;
+  /** Cancellations that Freebit took, however often for one line. */
+  readonly lineEnds: number;
+  /** Mails by recipient. A mail that came again with the same Message-ID is one. */
+  readonly mails: Readonly<Record<string, number>>;
 }
+
+export const NO_EFFECTS: Effects = {
+  opportunities: 0,
+  cases: 0,
+  orders: 0,
+  documents: 0,
+  terminated: 0,
+  whmcsOrders: 0,
+  whmcsServices: 0,
+  lineEnds: 0,
+  mails: {},
+};
+
+export const ADMINISTRATOR = "operations@sonixnet.example";
+
+/** Calls by which a vendor gets to know us, or that lead up to the one that counts. */
+const PREAMBLES: ReadonlySet<string> = new Set(["token", "authOem", "connect", "mail", "rcpt"]);
+
+/** Whether a call is one of those that a job is about. */
+export const isProper = ({ operation }: Call): boolean => !PREAMBLES.has(operation);
 
 export interface LineOptions {
   readonly redisUrl: string;
@@ -65,6 +95,10 @@ export async function openLine({
     WHMCS_SECRET: "sandbox-secret",
     SMTP_URL: sandbox.smtpUrl,
     MAIL_FROM: "portal@sonixnet.example",
+    ADMIN_EMAIL: ADMINISTRATOR,
+    FREEBIT_URL: `${sandbox.url}/freebit`,
+    FREEBIT_OEM_ID: "sandbox-oem",
+    FREEBIT_OEM_KEY: "sandbox-oem-key",
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
     DATA_DIR: dataDir,
     PORTAL_PRICEBOOK_ID: "01s5g0000000001AAA",
@@ -136,15 +170,38 @@ export async function openLine({
         hand: async () => "job-2",
       });
     },
-    /** What there is once every write that was put off has come. */
+    /** Resolves once no job waits or runs any more, those that jobs handed on among them. */
+    async rest(): Promise<void> {
+      const counts = async () =>
+        await Promise.all(
+          [...engine.queues.values()].map((queue) => queue.getJobCountByTypes("waiting", "active", "delayed")),
+        );
+      while ((await counts()).some((count) => count > 0)) await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+    },
+    /** The mails that came, oldest first; one that came again with the same Message-ID is one. */
+    async mails(): Promise<readonly Mail[]> {
+      await this.rest();
+      const { mails } = await this.state();
+      return [...new Map(mails.map((mail) => [`${mail.messageId} ${mail.to.join()}`, mail])).values()];
+    },
+    /** What there is once every job has ended and every write that was put off has come. */
     async effects(): Promise<Effects> {
+      await this.rest();
       let state = await this.state();
       while (state.stillToCome > 0) state = await this.state();
       const { salesforce, whmcs } = state;
+      const cancelled = (await this.calls()).filter(
+        ({ operation, fault }) => operation === "cnclAcnt" && fault !== "error" && fault?.endsWith("before") !== true,
+      );
+      const to = Map.groupBy(await this.mails(), (mail) => mail.to.join());
       return {
+        lineEnds: cancelled.length,
+        mails: Object.fromEntries([...to].map(([recipient, mails]) => [recipient, mails.length])),
         opportunities: salesforce.Opportunity.length,
         cases: salesforce.Case.length,
         orders: salesforce.Order.length,
+        documents: salesforce.ContentVersion.length,
+        terminated: whmcs.services.filter(({ status }) => status === "Terminated").length,
         whmcsOrders: whmcs.orders.filter(({ status }) => status !== "Cancelled").length,
         whmcsServices: whmcs.services.filter(({ status }) => status !== "Cancelled").length,
       };
@@ -173,10 +230,18 @@ export type Line = Awaited<ReturnType<typeof openLine>>;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+export interface Mail {
+  readonly to: readonly string[];
+  readonly messageId: string;
+  readonly subject: string;
+  /** As it came over the wire. */
+  readonly raw: string;
+}
+
 /** What `GET /control/state` tells, as far as the tests look. */
 export interface SandboxState {
   readonly seed: Readonly<
-    Record<"accounts" | "opportunities" | "orders" | "products" | "services", Readonly<Record<string, string>>>
+    Record<"accounts" | "opportunities" | "orders" | "products" | "services" | "sims", Readonly<Record<string, string>>>
   >;
   readonly salesforce: Readonly<
     Record<
@@ -184,7 +249,8 @@ export interface SandboxState {
       readonly Fields[]
     >
   >;
-  readonly mails: readonly { readonly to: readonly string[] }[];
+  readonly freebit: { readonly lines: readonly { readonly account: string; readonly cancelDate: string | null }[] };
+  readonly mails: readonly Mail[];
   readonly stillToCome: number;
   readonly whmcs: {
     readonly orders: readonly { readonly id: number; readonly clientId: number; readonly status: string }[];
