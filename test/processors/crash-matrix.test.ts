@@ -149,8 +149,13 @@ function deathAt(
         return async (...args: unknown[]) => {
           const dies = deaths === 0 && calls++ === at;
           if (dies && side === "before") die();
-          const result: unknown = await Reflect.apply(perform, target, args);
-          return dies ? die() : result;
+          try {
+            const result: unknown = await Reflect.apply(perform, target, args);
+            return dies ? die() : result;
+          } catch (error) {
+            if (dies && deaths === 0) calls = at; // a busy machine let the call time out: its next try is the one
+            throw error;
+          }
         };
       },
     });
