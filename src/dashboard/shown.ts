@@ -1,3 +1,4 @@
+import { html, type Html, joined } from "../domain/html.ts";
 import type { DashboardRole } from "../settings.ts";
 
 /** What of Bull Board's answers a person gets to see. */
@@ -43,7 +44,36 @@ ul[class^="jobActions-"] > li:not(:first-child:nth-last-child(4)),
 ul[class^="queueActions-"] > li:last-child { display: none; }
 </style>`;
 
-/** Bull Board's page without the font stylesheet of another host; it reads as well in the system's font. */
-export function homely(page: string): string {
-  return page.replace(FONT_LINK, STYLE);
+/**
+ * Bull Board's page without the font stylesheet of another host (it reads as well in the system's font), and with
+ * `warnings` on top.
+ */
+export function homely(page: string, warnings: readonly string[] = []): string {
+  const own = page.replace(FONT_LINK, STYLE);
+  return warnings.length === 0 ? own : own.replace(/<body[^>]*>/, (body) => body + banner(warnings).text);
+}
+
+/** Bull Board's header and menu are fixed to the window; contained in `#root`, they leave the banner its place. */
+const BANNER_STYLE: Html = {
+  text: `<style>
+body { display: flex; flex-direction: column; height: 100vh; margin: 0; overflow: hidden; }
+#root { flex: 1; min-height: 0; transform: translateZ(0); }
+#root main { height: calc(100% - var(--header-offset)); margin-top: var(--header-offset); padding-top: 0;
+  box-sizing: border-box; overflow: auto; }
+#root main > * { --header-offset: 0px; }
+.handoff-warnings { max-height: 30vh; overflow: auto; padding: 0.6rem 1rem; background: #fff4d6; color: #5a3d00;
+  border-bottom: 1px solid #e0b84c; font: 0.9rem/1.45 system-ui, sans-serif; }
+.handoff-warnings ul { margin: 0.3rem 0 0; padding-left: 1.2rem; list-style: disc; }
+</style>`,
+};
+
+function banner(warnings: readonly string[]): Html {
+  const lines = joined(warnings.map((warning) => html`<li>${warning}</li>`));
+  return html`${BANNER_STYLE}
+    <section class="handoff-warnings" aria-label="Warnings">
+      <strong>To be mended before work breaks on it</strong>
+      <ul>
+        ${lines}
+      </ul>
+    </section>`;
 }
