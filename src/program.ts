@@ -13,6 +13,7 @@ import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
+import { openFollow } from "./queues/follow.ts";
 import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
@@ -58,6 +59,13 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   let queues: ReturnType<typeof openQueues> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
+  const follow = openFollow({
+    redis: door,
+    channel: ledger.channel,
+    read: (id) => intake.job(id),
+    complain: complaintsTo(log),
+  });
+
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api")) {
     const { salesforce, warning } = doorReads(settings, door, metrics, log);
@@ -67,6 +75,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings,
         log,
         intake,
+        follow,
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
@@ -101,6 +110,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      follow.close(); // else its listeners would hold the server open; they come back to another process
       const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
       await Promise.race([closed, limit]);
       clearTimeout(late);
@@ -211,14 +221,19 @@ function clientsOf<Services>(open: () => Services, redis: Connection): Services 
   }
 }
 
-/** Says so when Redis goes, without filling the log. */
+/** Says so when Redis goes. */
 function watch(redis: Connection, log: Logger): void {
+  redis.on("error", complaintsTo(log));
+}
+
+/** Takes down what a connection to Redis meets, without filling the log. */
+function complaintsTo(log: Logger): (err: unknown) => void {
   let complainedAt = 0;
-  redis.on("error", (err: unknown) => {
+  return (err) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
     complainedAt = Date.now();
     log.warn({ err }, "Redis is not reachable; it is tried again by itself");
-  });
+  };
 }
 
 /** Runs `begin` each time that Redis becomes ready. */
