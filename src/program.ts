@@ -5,6 +5,7 @@ import express from "express";
 import type { Logger } from "pino";
 import { createApi } from "./api/app.ts";
 import { healthRoutes } from "./api/health.ts";
+import { callbacksOnEnd } from "./callbacks.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import type { Vendor } from "./domain/errors.ts";
@@ -140,13 +141,16 @@ function prepareWorker(
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: ReturnType<typeof openQueues> | undefined;
+  const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
+  const onEnd = callbacksOnEnd(settings, intake);
   const common = {
     redis,
     prefix,
     sealing,
     breakers,
     ledger,
-    intake: openIntake({ redis, ledger, sealing, queues: () => queues }),
+    intake,
+    ...(onEnd !== undefined && { onEnd }),
     kinds,
     services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
     attempts: settings.RETRY_ATTEMPTS,
