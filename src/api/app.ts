@@ -65,7 +65,17 @@ const OURS = /^\/(?:api|salesforce\/outbound-messages|healthz|readyz|metrics)(?:
  * need it before they have a key.
  */
 export function createApi(parts: ApiParts): express.RequestHandler {
-  const { settings, log, intake, documents, follow, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
+  const {
+    settings,
+    log,
+    intake,
+    documents,
+    follow,
+    kinds,
+    provisioning,
+    metrics,
+    bodyDeadlineMs = BODY_DEADLINE_MS,
+  } = parts;
   const { API_KEYS: keys, SALESFORCE_ORG_ID: organizationId, SALESFORCE_OUTBOUND_TOKEN: token } = settings;
   if (keys === undefined || organizationId === undefined || token === undefined)
     throw new Error("the api role's settings were not checked at start");

@@ -33,7 +33,7 @@ async function posted(answer: (response: ServerResponse) => void, deadlineMs?: n
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (error !== undefined && !isClassified(error)) throw error;
+  if (error !== undefined && !isClassified(error)) throw new Error("not one of our errors", { cause: error });
   return { seen: receiver.seen, error };
 }
 const status =
