@@ -156,7 +156,9 @@ export async function openDoors(
     ...(mostStreams === undefined ? {} : { mostStreams }),
   });
   const neighbour = express.Router().use((_request, response) => void response.status(418).send("the neighbour's"));
-  const server = createServer(express().use(api).use(neighbour)).listen(0, "127.0.0.1");
+  // A test that keeps the machine busy for long must not find its connection closed for being idle.
+  const app = express().use(api).use(neighbour);
+  const server = createServer({ keepAliveTimeout: 60_000 }, app).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the test server has no port");

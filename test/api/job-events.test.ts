@@ -57,7 +57,12 @@ beforeEach(async () => {
   gates = new Map();
   goOn = (...names) => names.forEach((name) => gate(name).open());
   outcome = () => undefined;
-  engine = await openEngine({ redisUrl: server.url, kinds: [parcel], services: () => ({}) });
+  engine = await openEngine({
+    redisUrl: server.url,
+    kinds: [parcel],
+    services: () => ({}),
+    timing: { leaseMs: 20_000, settleMs: 600 }, // on a busy machine an answer of Redis may take a while
+  });
   engine.redis.on("error", () => undefined); // a Redis that a test kills is no news
   for (const queue of engine.queues.values()) queue.on("error", () => undefined);
   api = await openApi();

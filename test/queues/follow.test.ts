@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import * as z from "zod";
 import { connectDoor } from "../../src/queues/connection.ts";
@@ -157,6 +156,19 @@ it("goes on after Redis was killed and started again, with what happened meanwhi
   expect(await subscribers()).toEqual([1]);
 });
 
+it("makes up for what was told while its connection was lost", async () => {
+  const netless = openWith(3_600_000);
+  const id = await accepted("Naoko");
+  const one = listener(netless, id);
+  await expect.poll(subscribers).toEqual([1]);
+  await one.until(({ state }) => state === "queued");
+  await engine.redis.hset(engine.ledger.channel(id), "outcome", JSON.stringify({ outcome: "done", result: {} }));
+  await engine.redis.call("CLIENT", "KILL", "TYPE", "PUBSUB");
+  await one.until(isCompleted);
+  await expect.poll(subscribers).toEqual([1]);
+  netless.close();
+});
+
 it("begins while Redis is away, and tells once it is back", async () => {
   const id = await accepted("Naoko");
   await server.kill();
@@ -171,11 +183,9 @@ it("finds out by itself what no message told, for a message can be lost", async 
   const watchful = openWith(50);
   const one = listener(watchful, id);
   await one.until(({ state }) => state === "queued");
-  const admin = new Redis(server.url);
   await expect.poll(subscribers).toEqual([1]);
-  await admin.call("HSET", engine.ledger.channel(id), "outcome", JSON.stringify({ outcome: "done", result: {} }));
+  await engine.redis.hset(engine.ledger.channel(id), "outcome", JSON.stringify({ outcome: "done", result: {} }));
   await one.until(isCompleted);
-  admin.disconnect();
   watchful.close();
 });
 
