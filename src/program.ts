@@ -5,6 +5,7 @@ import express from "express";
 import type { Logger } from "pino";
 import { createApi } from "./api/app.ts";
 import { healthRoutes } from "./api/health.ts";
+import { callbacksOnEnd } from "./callbacks.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import type { Vendor } from "./domain/errors.ts";
@@ -13,6 +14,7 @@ import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
+import { openFollow } from "./queues/follow.ts";
 import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
@@ -61,6 +63,13 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
   const warnings = [() => vendorWarnings(door, settings.QUEUE_PREFIX)];
+  const follow = openFollow({
+    redis: door,
+    channel: ledger.channel,
+    read: (id) => intake.job(id),
+    complain: complaintsTo(log),
+  });
+
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api")) {
     const { salesforce, warning } = doorReads(settings, door, metrics, log);
@@ -70,6 +79,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings,
         log,
         intake,
+        follow,
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
@@ -104,6 +114,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      follow.close(); // else its listeners would hold the server open; they come back to another process
       const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
       await Promise.race([closed, limit]);
       clearTimeout(late);
@@ -133,13 +144,16 @@ function prepareWorker(
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: ReturnType<typeof openQueues> | undefined;
+  const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
+  const onEnd = callbacksOnEnd(settings, intake);
   const common = {
     redis,
     prefix,
     sealing,
     breakers,
     ledger,
-    intake: openIntake({ redis, ledger, sealing, queues: () => queues }),
+    intake,
+    ...(onEnd !== undefined && { onEnd }),
     kinds,
     services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
     attempts: settings.RETRY_ATTEMPTS,
@@ -216,14 +230,19 @@ function clientsOf<Services>(open: () => Services, redis: Connection): Services 
   }
 }
 
-/** Says so when Redis goes, without filling the log. */
+/** Says so when Redis goes. */
 function watch(redis: Connection, log: Logger): void {
+  redis.on("error", complaintsTo(log));
+}
+
+/** Takes down what a connection to Redis meets, without filling the log. */
+function complaintsTo(log: Logger): (err: unknown) => void {
   let complainedAt = 0;
-  redis.on("error", (err: unknown) => {
+  return (err) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
     complainedAt = Date.now();
     log.warn({ err }, "Redis is not reachable; it is tried again by itself");
-  });
+  };
 }
 
 /** Runs `begin` each time that Redis becomes ready. */

@@ -1,5 +1,6 @@
 import { isClassified, UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
+import { type Callbacks, callbackClient } from "./integrations/callbacks/client.ts";
 import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
 import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
 import { mailClient, type Mail } from "./integrations/mail/client.ts";
@@ -19,6 +20,7 @@ export interface Services {
   readonly letters: Letters;
   readonly documents: Documents;
   readonly orderRules: { readonly pricebookId: string | null; readonly notEligibleValues: readonly string[] };
+  readonly callbacks: Callbacks;
 }
 
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
@@ -41,6 +43,7 @@ export function openServices(
       pricebookId: settings.PORTAL_PRICEBOOK_ID ?? null,
       notEligibleValues: settings.NOT_ELIGIBLE_VALUES,
     },
+    callbacks: callbackClient({ settings, call: receiverCall(metrics, settings.VENDOR_TIMEOUT_MS, cut) }),
   };
 }
 
@@ -140,6 +143,22 @@ export function vendorCall({
       );
       if (!cut.aborted) await breaker.report(error);
       throw error;
+    }
+  };
+}
+
+/** A call to a client's own receiver: deadline and metrics. No breaker: one receiver that is away says nothing of the others. */
+function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): VendorCall {
+  return async (operation, perform) => {
+    const startedAt = performance.now();
+    let result = "done";
+    try {
+      return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]));
+    } catch (error) {
+      result = isClassified(error) ? error.code : "unexpected";
+      throw error;
+    } finally {
+      metrics.vendorCall("callback", operation, result, performance.now() - startedAt);
     }
   };
 }

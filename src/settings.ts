@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { addressInHost, isPublicAddress } from "./domain/public-address.ts";
 
 /**
  * The only reader of the environment (the contract's section 2). One schema describes every variable; a role asks only
@@ -91,6 +92,53 @@ const apiKeys = text.transform((list, context): readonly ApiKey[] => {
     if (entries.length > 2) context.addIssue({ code: "custom", message: `has more than two keys for ${client}` });
   }
   return keys;
+});
+
+/** Where a client of the REST API wants to hear that its jobs have ended. */
+export interface CallbackUrl {
+  readonly client: string;
+  /** Its path or query may hold a secret of the receiver's. */
+  readonly url: Secret;
+}
+const callbackUrls = text.transform((list, context): readonly CallbackUrl[] => {
+  const urls = list.split(",").map((entry) => {
+    const [, client = "", url = ""] = /^\s*([\w.-]+)=(\S+)\s*$/.exec(entry) ?? [];
+    const parsed = URL.parse(url);
+    if (parsed === null || !/^https?:$/.test(parsed.protocol) || `${parsed.username}${parsed.password}` !== "") {
+      context.addIssue({
+        code: "custom",
+        message:
+          "must be client=https://…,client=https://…, without user and password; a comma within a URL is written %2C",
+      });
+    }
+    return { client, url: new Secret(url) };
+  });
+  if (new Set(urls.map(({ client }) => client)).size < urls.length)
+    context.addIssue({ code: "custom", message: "must name one URL a client" });
+  return urls;
+});
+
+export interface CallbackSecret {
+  readonly client: string;
+  /** In the form of the Standard Webhooks specification: whsec_ and base64. */
+  readonly secret: Secret;
+}
+const callbackSecrets = text.transform((list, context): readonly CallbackSecret[] => {
+  const secrets = list.split(",").map((entry) => {
+    const [, client = "", secret = "", base64 = ""] = /^\s*([\w.-]+):(whsec_([A-Za-z0-9+/]+=*))\s*$/.exec(entry) ?? [];
+    const key = Buffer.from(base64, "base64");
+    if (key.length < 24 || key.length > 64 || key.toString("base64") !== base64) {
+      context.addIssue({
+        code: "custom",
+        message: "must be client:whsec_…,client:whsec_…, with 24 to 64 bytes in base64 (openssl rand -base64 32)",
+      });
+    }
+    return { client, secret: new Secret(secret) };
+  });
+  for (const [client, entries] of Map.groupBy(secrets, ({ client }) => client)) {
+    if (entries.length > 2) context.addIssue({ code: "custom", message: `has more than two secrets for ${client}` });
+  }
+  return secrets;
 });
 
 /** 32-byte keys, the one that seals first. */
@@ -186,6 +234,16 @@ export const variables = z.object({
   API_RATE_PER_MINUTE: count(1, 10_000_000)
     .default(6000)
     .describe("requests a minute, per client and process; past it 429"),
+  CALLBACK_URLS: callbackUrls
+    .optional()
+    .describe("client=https://…,client=https://…: where a client of API_KEYS wants to hear that its jobs have ended"),
+  CALLBACK_SECRETS: callbackSecrets
+    .optional()
+    .describe("client:whsec_…: what signs them (Standard Webhooks), two a client during rotation"),
+  CALLBACK_PRIVATE: z
+    .enum(["on", "off"], { error: "must be on or off" })
+    .default("off")
+    .describe("on: callbacks may go to http:// and to private addresses"),
   SALESFORCE_LOGIN_URL: httpUrl.optional().describe("the token endpoint's host: https://YOUR-DOMAIN.my.salesforce.com"),
   SALESFORCE_CLIENT_ID: text.optional().describe("the connected app's consumer key"),
   SALESFORCE_CLIENT_SECRET: secret.optional().describe("the connected app's secret: OAuth 2.0 client credentials"),
@@ -348,6 +406,45 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   ) {
     need("SALESFORCE_CLIENT_SECRET", "or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY");
   }
+  const callbacks = callbackVariables.safeParse(given); // by themselves, so that a fault elsewhere does not hide theirs
+  if (callbacks.success) problems.push(...callbackProblems(callbacks.data));
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
   return parsed.data;
+}
+
+const callbackVariables = variables.pick({
+  API_KEYS: true,
+  CALLBACK_URLS: true,
+  CALLBACK_SECRETS: true,
+  CALLBACK_PRIVATE: true,
+});
+
+/** What the settings of callbacks and the clients of the REST API must agree in. */
+function callbackProblems(settings: z.infer<typeof callbackVariables>): SettingProblem[] {
+  const { API_KEYS: keys, CALLBACK_URLS: urls = [], CALLBACK_SECRETS: secrets = [], CALLBACK_PRIVATE: mode } = settings;
+  const problems: SettingProblem[] = [];
+  const namesIn = (list: readonly { readonly client: string }[]) => [...new Set(list.map(({ client }) => client))];
+  for (const client of namesIn(urls)) {
+    if (!namesIn(secrets).includes(client))
+      problems.push({
+        variable: "CALLBACK_SECRETS",
+        problem: `has no secret for ${client}, which CALLBACK_URLS names`,
+      });
+    // Without API_KEYS this process has no REST API, and need not know who calls it.
+    if (keys !== undefined && !namesIn(keys).includes(client))
+      problems.push({ variable: "CALLBACK_URLS", problem: `names ${client}, which API_KEYS does not` });
+  }
+  for (const client of namesIn(secrets)) {
+    if (!namesIn(urls).includes(client))
+      problems.push({ variable: "CALLBACK_URLS", problem: `has no URL for ${client}, which CALLBACK_SECRETS names` });
+  }
+  for (const { client, url } of mode === "on" ? [] : urls) {
+    const { protocol, hostname } = new URL(url.reveal());
+    const address = addressInHost(hostname);
+    if (protocol !== "https:" || (address !== null && !isPublicAddress(address))) {
+      const problem = `must name an https:// URL of the public net for ${client}, or set CALLBACK_PRIVATE=on`;
+      problems.push({ variable: "CALLBACK_URLS", problem });
+    }
+  }
+  return problems;
 }

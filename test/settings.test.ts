@@ -102,6 +102,9 @@ describe("the settings of the contract", () => {
     SHUTDOWN_TIMEOUT_MS: 25_000,
     SALESFORCE_EVENTS: "off",
     SWEEP_INTERVAL_MS: 300_000,
+    CALLBACK_URLS: undefined,
+    CALLBACK_SECRETS: undefined,
+    CALLBACK_PRIVATE: "off",
   };
 
   it("are all there, and no others", () => {
@@ -243,6 +246,76 @@ describe("callers of the REST API", () => {
   it("are not called salesforce, whose own messages are told apart by that name", () => {
     expect(problemsOf({ ...API, API_KEYS: "salesforce:the-key-of-salesforce" })).toEqual({
       API_KEYS: "must not name a client salesforce: Handoff calls so what comes by itself",
+    });
+  });
+});
+
+describe("callbacks", () => {
+  const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+  const NEXT = `whsec_${Buffer.alloc(32, 6).toString("base64")}`;
+  const URLS = "portal=https://portal.sonixnet.example/hooks?key=a=b";
+  const given = { ...ALL, CALLBACK_URLS: URLS, CALLBACK_SECRETS: `portal:${SECRET}` };
+
+  it("have a URL and a secret for each client, and two secrets while one follows the other", () => {
+    const settings = readSettings({ ...given, CALLBACK_SECRETS: `portal:${SECRET}, portal:${NEXT}` });
+    expect(settings.CALLBACK_URLS?.map(({ client, url }) => `${client} ${url.reveal()}`)).toEqual([
+      "portal https://portal.sonixnet.example/hooks?key=a=b",
+    ]);
+    expect(settings.CALLBACK_SECRETS?.map(({ secret }) => secret.reveal())).toEqual([SECRET, NEXT]);
+    expect(problemsOf({ ...given, CALLBACK_SECRETS: Array(3).fill(`portal:${SECRET}`).join() })).toEqual({
+      CALLBACK_SECRETS: "has more than two secrets for portal",
+    });
+  });
+
+  it("name the same clients in both settings, and clients of the REST API where this process has one", () => {
+    expect(problemsOf({ ...given, CALLBACK_SECRETS: "" })).toEqual({
+      CALLBACK_SECRETS: "has no secret for portal, which CALLBACK_URLS names",
+    });
+    expect(problemsOf({ ...given, CALLBACK_URLS: "" })).toEqual({
+      CALLBACK_URLS: "has no URL for portal, which CALLBACK_SECRETS names",
+    });
+    const script = { CALLBACK_URLS: "script=https://script.example", CALLBACK_SECRETS: `script:${SECRET}` };
+    expect(problemsOf({ ...ALL, ...script })).toEqual({ CALLBACK_URLS: "names script, which API_KEYS does not" });
+    expect(() => readSettings({ ...WORKER, ...script })).not.toThrow();
+    expect(problemsOf({ ...given, ...script, PORT: "many" })).toHaveProperty("CALLBACK_URLS");
+  });
+
+  it.each([
+    "http://portal.sonixnet.example",
+    "https://127.0.0.1/",
+    "https://10.1.2.3/",
+    "https://2130706433/",
+    "https://169.254.169.254/latest",
+    "https://[::1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://[fd00::1]/",
+    "https://0.0.0.0/",
+  ])("go to no private address and by https alone, unless the setting allows it: %s", (url) => {
+    const there = { ...given, CALLBACK_URLS: `portal=${url}` };
+    expect(problemsOf(there)).toEqual({
+      CALLBACK_URLS: "must name an https:// URL of the public net for portal, or set CALLBACK_PRIVATE=on",
+    });
+    expect(readSettings({ ...there, CALLBACK_PRIVATE: "on" }).CALLBACK_URLS).toHaveLength(1);
+  });
+
+  it.each([
+    ["CALLBACK_URLS", "https://portal.example"],
+    ["CALLBACK_URLS", "portal=ftp://portal.example"],
+    ["CALLBACK_URLS", "portal=https://user:Pa55word@portal.example"],
+    ["CALLBACK_URLS", "portal=https://portal.example/a,b"],
+    ["CALLBACK_SECRETS", "portal:Pa55word"],
+    ["CALLBACK_SECRETS", `portal:whsec_${Buffer.alloc(23).toString("base64")}`],
+    ["CALLBACK_SECRETS", `portal:whsec_${Buffer.alloc(65).toString("base64")}`],
+    ["CALLBACK_SECRETS", `portal=${SECRET}`],
+  ])("say of a wrong value of %s what it must be, and do not show it", (variable, value) => {
+    const problems = problemsOf({ ...given, [variable]: value });
+    expect(problems[variable]).toMatch(/^must be client[=:]/);
+    expect(JSON.stringify(problems)).not.toContain("Pa55word");
+  });
+
+  it("go to one URL a client", () => {
+    expect(problemsOf({ ...given, CALLBACK_URLS: `${URLS},${URLS}` })).toEqual({
+      CALLBACK_URLS: "must name one URL a client",
     });
   });
 });

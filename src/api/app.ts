@@ -2,6 +2,7 @@ import express from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Documents } from "../integrations/documents/documents.ts";
+import type { Follow } from "../queues/follow.ts";
 import type { Intake } from "../queues/intake.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { Settings } from "../settings.ts";
@@ -15,6 +16,7 @@ import { beginExchange } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
 import { serveHealth, type WarningSource } from "./health.ts";
 import { httpMetrics } from "./http-metrics.ts";
+import { followJob } from "./job-events.ts";
 import { acceptJob, showJob } from "./jobs.ts";
 import { openApiDocument, problemSorts } from "./openapi.ts";
 import { refuseMethod, takeOutboundMessage } from "./outbound-messages.ts";
@@ -32,6 +34,7 @@ export interface ApiParts {
   readonly intake: Intake;
   /** Where uploads wait. */
   readonly documents: Documents;
+  readonly follow: Follow;
   /** Each gets the REST route that it names. */
   readonly kinds: readonly AnyJobKind[];
   /** The kind of the list that an approved Order becomes. */
@@ -44,6 +47,8 @@ export interface ApiParts {
   readonly warnings?: readonly WarningSource[];
   /** How long a request's body may take to arrive, in milliseconds. */
   readonly bodyDeadlineMs?: number;
+  /** How many listeners may follow jobs at the same time. */
+  readonly mostStreams?: number;
 }
 
 /** 64 KiB in 10 seconds is a slow telephone line; a caller that is slower holds a socket for nothing. */
@@ -60,7 +65,17 @@ const OURS = /^\/(?:api|salesforce\/outbound-messages|healthz|readyz|metrics)(?:
  * need it before they have a key.
  */
 export function createApi(parts: ApiParts): express.RequestHandler {
-  const { settings, log, intake, documents, kinds, provisioning, metrics, bodyDeadlineMs = BODY_DEADLINE_MS } = parts;
+  const {
+    settings,
+    log,
+    intake,
+    documents,
+    follow,
+    kinds,
+    provisioning,
+    metrics,
+    bodyDeadlineMs = BODY_DEADLINE_MS,
+  } = parts;
   const { API_KEYS: keys, SALESFORCE_ORG_ID: organizationId, SALESFORCE_OUTBOUND_TOKEN: token } = settings;
   if (keys === undefined || organizationId === undefined || token === undefined)
     throw new Error("the api role's settings were not checked at start");
@@ -85,6 +100,7 @@ export function createApi(parts: ApiParts): express.RequestHandler {
     serve(ours, "get", `/api/services/${service}/cancellation-months`, showMonths);
   serve(ours, "get", "/api/jobs/:id", showJob(intake));
   serve(ours, "get", "/api/accounts/:accountId/status", showAccountStatus(parts.customers));
+  serve(ours, "get", "/api/jobs/:id/events", followJob(intake, follow, parts.mostStreams));
 
   serveHealth(ours, intake, metrics, parts.warnings);
   const outbound = "/salesforce/outbound-messages/:token";

@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { type Acceptance, type Intake, NotAcceptedError } from "../queues/intake.ts";
 import type { AnyJobKind, JsonRoute, Route, Rule } from "../queues/job-kind.ts";
+import type { JobView } from "../queues/job-view.ts";
 import { clientOf } from "./authentication.ts";
 import { type BodyRules, readText } from "./body.ts";
 import type { Handler, Reply } from "./exchange.ts";
@@ -98,13 +99,16 @@ export type Taken = Exclude<Acceptance, { readonly how: "key-reused" }>;
 
 /** `GET /api/jobs/:id`. Any client may read any job: they are all one company's. */
 export function showJob(intake: Intake): Handler {
-  return async (request, response) => {
-    const id = request.params["id"];
-    const job = typeof id === "string" && JOB_ID.test(id) ? await intake.job(id).catch(asUnavailable) : null;
-    if (job === null) throw new Problem("unknown-job", "No job has this id, or it is no longer kept.");
-    response.locals.facts = { job: job.id };
-    sendJson(response, job);
-  };
+  return async (request, response) => sendJson(response, await jobAskedFor(intake, request, response));
+}
+
+/** The job that the path names, as it is now. */
+export async function jobAskedFor(intake: Intake, { params }: Request, response: Reply): Promise<JobView> {
+  const { id } = params;
+  const job = typeof id === "string" && JOB_ID.test(id) ? await intake.job(id).catch(asUnavailable) : null;
+  if (job === null) throw new Problem("unknown-job", "No job has this id, or it is no longer kept.");
+  response.locals.facts = { job: job.id };
+  return job;
 }
 
 /** A read that Redis did not answer promised nothing and lost nothing, so it is not called "not accepted". */

@@ -75,7 +75,15 @@ export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
       { name: "Customers", description: "Tell customers where they stand" },
       { name: "Health", description: "For machines that watch over this one; no key" },
     ],
-    paths: { ...Object.fromEntries(posts), ...MONTHS_PATHS, ...JOB_PATHS, ...CUSTOMER_PATHS, ...HEALTH_PATHS },
+    paths: {
+      ...Object.fromEntries(posts),
+      ...MONTHS_PATHS,
+      ...JOB_PATHS,
+      ...EVENTS_PATH,
+      ...CUSTOMER_PATHS,
+      ...HEALTH_PATHS,
+    },
+    webhooks: WEBHOOKS,
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "The key that you were given" } },
       schemas: { Job: jobSchema, AccountStatus: customerViewSchema, Problem: problemSchema },
@@ -169,6 +177,78 @@ const CUSTOMER_PATHS: ZodOpenApiPathsObject = {
         },
         ...problems([...UNDER_API, "invalid-request", "unknown-account", "salesforce-unavailable"]),
       },
+    },
+  },
+};
+
+const EVENTS_PATH: ZodOpenApiPathsObject = {
+  "/api/jobs/{id}/events": {
+    get: {
+      operationId: "getJobEvents",
+      tags: ["Jobs"],
+      summary: "Follow a job as it goes on",
+      description:
+        "Server-sent events: `state` (state, attempts and, where there are any, nextAttemptAt and failure), `step` (name, state, at), then `end` with the whole job, after which the stream ends.",
+      requestParams: {
+        path: z.object({ id: z.string().meta({ description: "The job's id" }) }),
+        header: z.object({
+          "Last-Event-ID": z
+            .string()
+            .optional()
+            .meta({
+              description: "The id of the last event that you heard: only what is new is sent",
+              param: { id: "LastEventId" },
+            }),
+        }),
+      },
+      responses: {
+        "200": {
+          description:
+            "Events `state` and `step` as they come, then `end` with the whole job. Where the connection is lost, come back with `Last-Event-ID`.",
+          headers: z.object({ "X-Request-Id": requestId }),
+          content: { "text/event-stream": { schema: z.string() } },
+        },
+        "204": {
+          description: "You heard the end, and there is no more",
+          headers: z.object({ "X-Request-Id": requestId }),
+        },
+        ...problems([...UNDER_API, "unknown-job", "unavailable"]),
+      },
+    },
+  },
+};
+
+const header = (description: string) => z.string().meta({ description });
+
+/** What a client that registered a URL is sent (`processors/callback.ts`); docs/callbacks.md says how to verify it. */
+const WEBHOOKS: ZodOpenApiPathsObject = {
+  jobEnded: {
+    post: {
+      operationId: "jobEnded",
+      summary: "A job that came by your key has ended",
+      description:
+        "Posted to the URL that is registered for you, signed after the Standard Webhooks specification, until it is answered with 2xx: it may come more than once, with the same webhook-id. 410 says that you want no more.",
+      security: [],
+      requestParams: {
+        header: z.object({
+          "webhook-id": header("Names the event: the same each time that it is sent"),
+          "webhook-timestamp": header("When it was sent, in seconds since 1970"),
+          "webhook-signature": header("v1, and the signature in base64; several with spaces between"),
+        }),
+      },
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.object({
+              type: z.enum(["job.completed", "job.failed"]),
+              timestamp: z.iso.datetime().meta({ description: "When the job ended" }),
+              data: jobSchema,
+            }),
+          },
+        },
+      },
+      responses: { "2XX": { description: "Taken" }, "410": { description: "No more callbacks, please" } },
     },
   },
 };

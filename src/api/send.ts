@@ -25,7 +25,7 @@ const GUARDS: readonly string[] = Object.entries({
   "x-frame-options": "DENY",
 }).flat();
 
-/** Sends a whole answer. Every answer of the doors goes out here, in one piece, with the headers that each must have. */
+/** Sends a whole answer. Every answer of the doors but a stream goes out here, in one piece, with the headers that each must have. */
 export function send(
   response: Reply,
   { status, type, body, cache = "no-store", policy = NO_PAGE, headers = {} }: Sent,
@@ -34,9 +34,25 @@ export function send(
   const all = ["x-request-id", response.locals.requestId, "content-type", type];
   all.push("content-length", String(Buffer.byteLength(body)), "cache-control", cache);
   all.push("content-security-policy", policy, ...GUARDS);
+  begin(response, status, all, headers).end(body);
+}
+
+/** Sends an answer that has nothing in it. */
+export function sendNothing(response: Reply): void {
+  begin(response, 204, ["x-request-id", response.locals.requestId, "cache-control", "no-store", ...GUARDS]).end();
+}
+
+/** Begins an answer that comes bit by bit, and that nothing on the way may keep or change. */
+export function beginStream(response: Reply, { type, headers = {} }: Pick<Sent, "type" | "headers">): Reply {
+  const all = ["x-request-id", response.locals.requestId, "content-type", type];
+  all.push("cache-control", "no-store, no-transform", "content-security-policy", NO_PAGE, ...GUARDS);
+  return begin(response, 200, all, headers);
+}
+
+function begin(response: Reply, status: number, all: string[], headers: Sent["headers"] = {}): Reply {
   for (const [name, value] of Object.entries(headers)) all.push(name, value);
   response.removeHeader("x-powered-by"); // Express's own, where the app does not leave it out
-  response.writeHead(status, all).end(body);
+  return response.writeHead(status, all);
 }
 
 /** The same for a value as JSON. */

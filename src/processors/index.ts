@@ -1,3 +1,4 @@
+import type { Callbacks } from "../integrations/callbacks/client.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
 import type { Freebit } from "../integrations/freebit/client.ts";
 import type { Mail } from "../integrations/mail/client.ts";
@@ -6,6 +7,7 @@ import type { Salesforce } from "../integrations/salesforce/client.ts";
 import type { Whmcs } from "../integrations/whmcs/client.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import { approvalSweep } from "./approval-sweep.ts";
+import { callback, type CallbackPayload } from "./callback.ts";
 import { cancellation } from "./cancellation.ts";
 import { dailySweep } from "./daily-sweep.ts";
 import { documentSweep } from "./document-sweep.ts";
@@ -16,7 +18,7 @@ import { provisioning } from "./provisioning.ts";
 import { termination } from "./termination.ts";
 import { verification } from "./verification.ts";
 
-export { provisioning };
+export { callback, type CallbackPayload, provisioning };
 
 /** What the kinds need of the outside world, taken together. */
 export interface Services {
@@ -27,6 +29,7 @@ export interface Services {
   readonly letters: Letters;
   readonly documents: Documents;
   readonly orderRules: OrderRules;
+  readonly callbacks: Callbacks;
 }
 
 /** Every kind of work. Routes, queues, workers, the board and OpenAPI follow from this list. */
@@ -38,6 +41,7 @@ export const kinds: readonly AnyJobKind<Services>[] = [
   cancellation,
   termination,
   mail,
+  callback,
   approvalSweep,
   dailySweep,
   documentSweep,

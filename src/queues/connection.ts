@@ -39,6 +39,17 @@ export function connectWorker(settings: RedisAddress): Connection {
   return connect(settings, { maxRetriesPerRequest: null });
 }
 
+/**
+ * A connection to the same Redis that may subscribe, which then takes no other commands. It subscribes to nothing while
+ * Redis is away. A cluster's client keeps such a connection of its own.
+ */
+export function subscriberOf(redis: Connection): { readonly connection: Connection; close(): void } {
+  if (redis instanceof Cluster) return { connection: redis, close: () => undefined };
+  // By itself it would subscribe again with nobody to hear that it failed, which ends the process.
+  const connection = redis.duplicate({ autoResubscribe: false });
+  return { connection, close: () => connection.disconnect() };
+}
+
 function connect(settings: RedisAddress, options: RedisOptions): Connection {
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
     const { maxRetriesPerRequest, commandTimeout = 0, enableOfflineQueue = true } = options;

@@ -109,6 +109,8 @@ export interface JobKind<Payload, Services> {
   /** The account whose jobs must take turns with this one; absent where nothing can race. */
   account?(payload: Payload): string;
   readonly routes: readonly Route<Payload>[];
+  /** Attempts before a person is asked, where `RETRY_ATTEMPTS` does not fit. */
+  readonly attempts?: number;
   /** For kinds whose jobs come by themselves; their payload is `{}`. */
   readonly schedule?: Schedule;
   run(payload: Payload, step: Step, services: Services, job: JobFacts): Promise<Outcome>;

@@ -199,7 +199,7 @@ async function attempt<Payload, Services>(
     const failure = failureOf(error);
     const after = afterFailure(error, {
       spent: beginning.spent + 1,
-      allowed: setting.attempts,
+      allowed: kind.attempts ?? setting.attempts,
       baseMs: setting.baseMs,
       breakerOpenMs: error.vendor === null ? null : ((await setting.breakers[error.vendor]?.openForMs()) ?? null),
       outageMs: beginning.outageMs,

@@ -13,7 +13,9 @@ import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { kinds } from "../../src/processors/index.ts";
 import { provisioning } from "../../src/processors/provisioning.ts";
 import { connectDoor } from "../../src/queues/connection.ts";
+import type { Follow } from "../../src/queues/follow.ts";
 import { type Intake, openIntake } from "../../src/queues/intake.ts";
+import type { AnyJobKind } from "../../src/queues/job-kind.ts";
 import { openLedger, timingFor } from "../../src/queues/ledger.ts";
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
@@ -81,8 +83,13 @@ export interface Doors {
 }
 
 interface DoorOptions {
+  /** The kinds; by default ours. */
+  readonly list?: readonly AnyJobKind[];
+  /** Absent where the test follows nothing. */
+  readonly follow?: Follow;
   readonly ratePerMinute?: number;
   readonly bodyDeadlineMs?: number;
+  readonly mostStreams?: number;
   /** Where uploads wait; by default a folder of its own. */
   readonly dataDir?: string;
   /** By default nobody knows any customer. */
@@ -99,6 +106,7 @@ const documentSettings = () =>
   });
 
 const nobody: Customers = { salesforce: { accountStatus: async () => null }, notEligibleValues: [] };
+const FOLLOWS_NOTHING: Follow = { follow: () => () => undefined, close: () => undefined };
 
 /** Serves the doors over `intake`, with a neighbour beside them, as the program does. */
 export async function openDoors(
@@ -106,6 +114,9 @@ export async function openDoors(
   {
     ratePerMinute = 100_000,
     bodyDeadlineMs,
+    mostStreams,
+    follow = FOLLOWS_NOTHING,
+    list = kinds,
     customers = nobody,
     dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
   }: DoorOptions = {},
@@ -136,14 +147,18 @@ export async function openDoors(
     log: logger,
     intake,
     documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
-    kinds,
+    follow,
+    kinds: list,
     provisioning,
     customers,
     metrics: new Registry(),
     ...(bodyDeadlineMs === undefined ? {} : { bodyDeadlineMs }),
+    ...(mostStreams === undefined ? {} : { mostStreams }),
   });
   const neighbour = express.Router().use((_request, response) => void response.status(418).send("the neighbour's"));
-  const server = createServer(express().use(api).use(neighbour)).listen(0, "127.0.0.1");
+  // A test that keeps the machine busy for long must not find its connection closed for being idle.
+  const app = express().use(api).use(neighbour);
+  const server = createServer({ keepAliveTimeout: 60_000 }, app).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the test server has no port");

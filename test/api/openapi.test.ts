@@ -19,7 +19,7 @@ interface Operation {
   }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content: Readonly<Record<string, Media>> }>
+    Record<string, { readonly description: string; readonly content?: Readonly<Record<string, Media>> }>
   >;
 }
 interface Document {
@@ -28,6 +28,7 @@ interface Document {
   readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly tags: readonly { readonly name: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly webhooks: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>;
 }
 
@@ -79,7 +80,7 @@ describe("the OpenAPI description", () => {
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
     expect(
       Object.keys(document).filter(
-        (key) => !["openapi", "info", "servers", "security", "tags", "paths", "components"].includes(key),
+        (key) => !["openapi", "info", "servers", "security", "tags", "paths", "webhooks", "components"].includes(key),
       ),
     ).toEqual([]);
     const ids = operations().map(({ operation }) => operation.operationId);
@@ -114,7 +115,7 @@ describe("the OpenAPI description", () => {
   it("describes bodies in JSON Schema and nothing else: no mark of ours, no vendor, no address", () => {
     const schemas = operations().flatMap(({ operation }) => [
       ...Object.values(operation.requestBody?.content ?? {}),
-      ...Object.values(operation.responses).flatMap(({ content }) => Object.values(content)),
+      ...Object.values(operation.responses).flatMap(({ content = {} }) => Object.values(content)),
     ]);
     for (const { schema } of schemas) expect(() => checkOf(schema)).not.toThrow();
     expect(text).not.toMatch(/https?:\/\/|personal|sealed|\.salesforce\.com|whmcs\.|127\.0\.0\.1/i);
@@ -148,22 +149,30 @@ describe("the OpenAPI description", () => {
       const media = operation.requestBody?.content["application/json"];
       const answer = await post(doors.url + path, media?.example);
       expect(answer.status).toBe(202);
-      expect(faultsOf(answer.json, operation.responses["202"]?.content["application/json"]?.schema)).toEqual([]);
+      expect(faultsOf(answer.json, operation.responses["202"]?.content?.["application/json"]?.schema)).toEqual([]);
       expect(faultsOf(media?.example, media?.schema)).toEqual([]);
     }
+  });
+
+  it("describes the callback of a job's end, with the job as it is answered elsewhere", async () => {
+    const operation = document.webhooks["jobEnded"]?.["post"];
+    const { json: data } = await post(`${doors.url}/api/provisioning`, { orderId: "8015g0000000777AAA" });
+    const schema = operation?.requestBody?.content["application/json"]?.schema;
+    expect(faultsOf({ type: "job.failed", timestamp: "2026-11-22T01:02:03.004Z", data }, schema)).toEqual([]);
+    expect(faultsOf({ type: "job.failed", timestamp: "2026-11-22T01:02:03.004Z", data: {} }, schema)).not.toEqual([]);
   });
 
   it("describes problems as they are answered", async () => {
     const operation = document.paths["/api/provisioning"]?.["post"];
     const refused = await post(`${doors.url}/api/provisioning`, { orderId: 1, more: 2 });
-    expect(faultsOf(refused.json, operation?.responses["422"]?.content["application/problem+json"]?.schema)).toEqual(
+    expect(faultsOf(refused.json, operation?.responses["422"]?.content?.["application/problem+json"]?.schema)).toEqual(
       [],
     );
     const unknown = await ask(`${doors.url}/api/jobs/none`, { headers: asPortal });
     expect(
       faultsOf(
         unknown.json,
-        document.paths["/api/jobs/{id}"]?.["get"]?.responses["404"]?.content["application/problem+json"]?.schema,
+        document.paths["/api/jobs/{id}"]?.["get"]?.responses["404"]?.content?.["application/problem+json"]?.schema,
       ),
     ).toEqual([]);
   });

@@ -49,10 +49,9 @@ async function callsOf(request: Request): Promise<readonly NumberedCall[]> {
   return numbered(made);
 }
 
-it("every kind is in the matrix", () => {
-  expect([...new Set(Object.values(requests).map(({ kind }) => kind.name))].toSorted()).toEqual(
-    kinds.map(({ name }) => name).toSorted(),
-  );
+it("every kind is in the matrix, but the one whose calls go to no vendor", () => {
+  const toVendors = kinds.map(({ name }) => name).filter((name) => name !== "callback");
+  expect([...new Set(Object.values(requests).map(({ kind }) => kind.name))].toSorted()).toEqual(toVendors.toSorted());
 });
 
 describe.for(Object.entries(requests))("%s", ([, request]) => {
