@@ -22,6 +22,8 @@ import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { checkVendors } from "./vendor-checks.ts";
+import { vendorWarnings, watchVendors } from "./vendor-watch.ts";
 
 /** Calls to vendors are cut off this long before the process must be gone, so that what is then in doubt is written down. */
 const CUT_BEFORE_END_MS = 2_000;
@@ -58,6 +60,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   let queues: ReturnType<typeof openQueues> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
+  const warnings = [() => vendorWarnings(door, settings.QUEUE_PREFIX)];
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   if (settings.ROLES.has("api")) {
     const { salesforce, warning } = doorReads(settings, door, metrics, log);
@@ -72,11 +75,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         provisioning,
         customers: { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
         metrics: metrics.registry,
-        warnings: [async () => (warning === null ? [] : [warning])],
+        warnings: [...warnings, async () => (warning === null ? [] : [warning])],
       }),
     );
-  } else app.use(healthRoutes(intake, metrics.registry));
-  const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds }) : undefined;
+  } else app.use(healthRoutes(intake, metrics.registry, warnings));
+  const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds, warnings }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
   const server = createServer({ requestTimeout: REQUEST_ARRIVES_WITHIN_MS }, app).listen(settings.PORT, settings.HOST);
@@ -160,6 +163,8 @@ function prepareWorker(
     );
   return {
     start() {
+      const check = () => checkVendors(common.services, settings);
+      watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
         queues ??= openQueues(kinds, redis, prefix);
         if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));

@@ -1,4 +1,4 @@
-import { isClassified, UnavailableError, type Vendor } from "./domain/errors.ts";
+import { isClassified, UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
 import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
 import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
@@ -109,7 +109,7 @@ export function vendorCall({
       metrics.vendorCall(vendor, operation, "not-made", 0);
       throw new UnavailableError({
         code: `${vendor}-away`,
-        title: `${NAMES[vendor]} is away.`,
+        title: `${VENDOR_NAMES[vendor]} is away.`,
         detail: "Its last calls all failed. The job waits, and goes on by itself once it answers again.",
         vendor,
         scope: "vendor",
@@ -143,10 +143,3 @@ export function vendorCall({
     }
   };
 }
-
-const NAMES: Record<Vendor, string> = {
-  salesforce: "Salesforce",
-  whmcs: "WHMCS",
-  freebit: "Freebit",
-  mail: "The mail server",
-};

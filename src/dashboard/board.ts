@@ -26,6 +26,7 @@ export interface Board {
 
 interface BoardContext {
   readonly kinds: readonly ShownKind[];
+  readonly warnings: readonly (() => Promise<readonly string[]>)[];
   readonly log: Logger;
   /** Who sent a request with this Cookie header. */
   readonly userOfCookie: (header: string | undefined) => User | undefined;
@@ -62,7 +63,7 @@ export function createBoard(context: BoardContext): Board {
     },
   });
   return {
-    handler: express.Router().use(stayAtHome, bullBoardOf(adapter)),
+    handler: express.Router().use(stayAtHome(context), bullBoardOf(adapter)),
     show(queues) {
       board.replaceQueues(queues.map((queue) => shown(queue, context.kinds)));
     },
@@ -129,10 +130,22 @@ function audit(
 }
 
 /** Rewrites the page, which is the only thing that Bull Board sends outside its API and its files. */
-const stayAtHome: RequestHandler = (request, response: Response, next) => {
-  if (!request.path.startsWith("/api/")) {
-    const send = response.send.bind(response);
-    response.send = (body: unknown) => send(typeof body === "string" ? homely(body) : body);
-  }
-  next();
-};
+function stayAtHome({ warnings, log }: Pick<BoardContext, "warnings" | "log">): RequestHandler {
+  const current = async (): Promise<readonly string[]> => {
+    try {
+      return (await Promise.all(warnings.map((source) => source()))).flat();
+    } catch (err) {
+      log.warn({ err }, "dashboard: the warnings could not be read");
+      return [];
+    }
+  };
+  return async (request, response: Response, next) => {
+    const isPage = !request.path.startsWith("/api/") && !request.path.startsWith("/static/");
+    if (isPage) {
+      const shown = await current();
+      const send = response.send.bind(response);
+      response.send = (body: unknown) => send(typeof body === "string" ? homely(body, shown) : body);
+    }
+    next();
+  };
+}

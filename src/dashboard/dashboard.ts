@@ -28,12 +28,14 @@ export interface DashboardOptions {
   readonly log: Logger;
   /** The kinds whose queues will be shown, for a line about each. */
   readonly kinds?: readonly ShownKind[];
+  /** What stands on top of Bull Board's page, in plain words, for an operator to mend. */
+  readonly warnings?: readonly (() => Promise<readonly string[]>)[];
 }
 
 const OWN_PATHS = ["/sign-in", "/sign-out", BOARD_PATH];
 
 /** The operators' pages: Bull Board behind a sign-in. Throws an `Error` where DASHBOARD_USERS or SESSION_SECRET cannot be used. */
-export function createDashboard({ settings, log, kinds = [] }: DashboardOptions): Dashboard {
+export function createDashboard({ settings, log, kinds = [], warnings = [] }: DashboardOptions): Dashboard {
   const { SESSION_SECRET: secret, PUBLIC_URL: publicUrl } = settings;
   if (secret === undefined) throw new Error("SESSION_SECRET is missing: the dashboard role needs it");
   const users = readUsers(settings);
@@ -41,7 +43,7 @@ export function createDashboard({ settings, log, kinds = [] }: DashboardOptions)
   const userOfCookie = (header: string | undefined) =>
     readSession(readCookie(header, cookies.session), users, secret, Date.now());
   const userOf = (request: Request) => userOfCookie(request.headers.cookie);
-  const board = createBoard({ kinds, log, userOfCookie });
+  const board = createBoard({ kinds, warnings, log, userOfCookie });
   let shown = false;
 
   const router = express.Router();

@@ -1,3 +1,4 @@
+import { html, type Html, joined } from "../domain/html.ts";
 import type { DashboardRole } from "../settings.ts";
 
 /** What of Bull Board's answers a person gets to see. */
@@ -43,7 +44,21 @@ ul[class^="jobActions-"] > li:not(:first-child:nth-last-child(4)),
 ul[class^="queueActions-"] > li:last-child { display: none; }
 </style>`;
 
-/** Bull Board's page without the font stylesheet of another host; it reads as well in the system's font. */
-export function homely(page: string): string {
-  return page.replace(FONT_LINK, STYLE);
+/**
+ * Bull Board's page without the font stylesheet of another host (it reads as well in the system's font), and with
+ * `warnings` on top.
+ */
+export function homely(page: string, warnings: readonly string[] = []): string {
+  const own = page.replace(FONT_LINK, STYLE);
+  return warnings.length === 0 ? own : own.replace(/<body[^>]*>/, (body) => body + banner(warnings).text);
+}
+
+function banner(warnings: readonly string[]): Html {
+  const lines = warnings.map((warning) => html`<li>${warning}</li>`);
+  return html`<div class="handoff-warnings" role="status">
+    <strong>To be mended, before work breaks on it</strong>
+    <ul>
+      ${joined(lines)}
+    </ul>
+  </div>`;
 }

@@ -16,6 +16,14 @@
 
 export type Vendor = "salesforce" | "whmcs" | "freebit" | "mail";
 
+/** Vendors as people call them. */
+export const VENDOR_NAMES: Readonly<Record<Vendor, string>> = {
+  salesforce: "Salesforce",
+  whmcs: "WHMCS",
+  freebit: "Freebit",
+  mail: "The mail server",
+};
+
 export interface Reason {
   /** Stable, for programs: lower case with hyphens, e.g. `no-whmcs-client`. */
   readonly code: string;

@@ -1,3 +1,4 @@
+import type { Check } from "../../domain/check.ts";
 import type { CustomerFacts } from "../../domain/customer-view.ts";
 import type { ServiceType } from "../../domain/opportunity.ts";
 import type {
@@ -17,6 +18,7 @@ import { eligibilityVerbs } from "./eligibility.ts";
 import { eventVerbs } from "./events.ts";
 import { fieldNames } from "./fields.ts";
 import { orderVerbs } from "./order.ts";
+import { orgCheckVerbs } from "./org-check.ts";
 import { provisioningVerbs } from "./provisioning.ts";
 import { keepSessions, type SignInSettings } from "./session.ts";
 import { sweepVerbs } from "./sweeps.ts";
@@ -213,6 +215,9 @@ export interface NewOrder {
   readonly requestedAt: Date;
 }
 
+/** A product that customers can order through the portal, as the provisioning of an order will read it. */
+export type PortalProduct = Omit<OrderedItem, "quantity">;
+
 /**
  * What the business asks of Salesforce. Each verb is one API call and throws errors of `domain/errors.ts` only; reads
  * never throw an `UnknownOutcomeError`.
@@ -280,6 +285,13 @@ export interface Salesforce {
   placeOrder(order: NewOrder): Promise<{ readonly orderId: OrderId; readonly opportunityId: OpportunityId }>;
   /** Null where there is no such Account. */
   accountStatus(accountId: AccountId): Promise<CustomerFacts | null>;
+  /**
+   * Whether the org has all that we read and write, for this user: one check an object, in a few calls that write nothing.
+   * `events`: whether the platform event is followed.
+   */
+  checkOrg(of: { readonly pricebookId: string | undefined; readonly events: boolean }): Promise<readonly Check[]>;
+  /** The active products of that price book. */
+  portalProducts(pricebookId: string): Promise<readonly PortalProduct[]>;
 }
 
 export type SalesforceSettings = SignInSettings & Pick<Settings, "SALESFORCE_API_VERSION" | "SALESFORCE_FIELDS">;
@@ -296,6 +308,7 @@ export function salesforceClient({ settings, call }: { settings: SalesforceSetti
     ...provisioningVerbs(ask, fields),
     ...cancellationVerbs(ask, fields),
     ...sweepVerbs(ask, fields),
+    ...orgCheckVerbs(ask, fields),
     ...eventVerbs(sessions, version, fields),
     ...orderVerbs(ask, fields),
     ...accountStatusVerbs(ask, fields),

@@ -1,11 +1,13 @@
+import type { Check } from "../../domain/check.ts";
 import { RejectedError, UnavailableError } from "../../domain/errors.ts";
 import { type OpportunityId, to18 } from "../../domain/salesforce-id.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings, WhmcsOpportunityField } from "../../settings.ts";
 import { orderList, orderMade, productList, servicePage, type Service } from "./answers.ts";
 import { performing, type ApiSettings } from "./api.ts";
-import { billingCycle, customFields } from "./encoding.ts";
+import { billingCycle, customFields, fieldKey } from "./encoding.ts";
 import { NOT_PENDING } from "./errors.ts";
+import { checkShop } from "./shop-check.ts";
 import * as z from "zod";
 
 /** One product of an order. */
@@ -58,7 +60,17 @@ export interface Whmcs {
   serviceOf(of: { readonly clientId: number; readonly serviceId: number }): Promise<ServiceState | null>;
   /** Which of `ids` are products; WHMCS's add-ons have ids of their own, and are not among them. */
   productsAmong(ids: readonly number[]): Promise<ReadonlySet<number>>;
+  /** Whether WHMCS has what orders of these products will ask for: the products, the field for the mark, the payment method. */
+  checkShop(sold: readonly SoldProduct[]): Promise<readonly Check[]>;
 }
+
+/** A product as Salesforce's price book has it. */
+export type SoldProduct = {
+  readonly name: string;
+  readonly whmcsProductId: number | null;
+  readonly billingCycle: string | null;
+  readonly itemClass: string | null;
+};
 
 export type WhmcsSettings = ApiSettings & Pick<Settings, "WHMCS_OPPORTUNITY_FIELD" | "WHMCS_PAYMENT_METHOD">;
 
@@ -193,24 +205,19 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
       const known = new Set(products.map(({ pid }) => pid));
       return new Set(ids.filter((id) => known.has(id)));
     },
+
+    checkShop: (sold) => checkShop(perform, settings, sold),
   };
 }
 
-/** The custom field's number for a product, or its name; null where the product has no such field. */
-function keyOf(field: WhmcsOpportunityField, productId: number): string | null {
-  if ("name" in field) return field.name;
-  const id = "id" in field ? field.id : field.byProduct.get(productId);
-  return id === undefined ? null : String(id);
-}
-
 function mark(field: WhmcsOpportunityField, productId: number, opportunityId: OpportunityId): string | null {
-  const key = keyOf(field, productId);
+  const key = fieldKey(field, productId);
   return key === null ? null : customFields({ [key]: opportunityId });
 }
 
 /** Whether the Opportunity's id, with 15 characters or 18, stands in the field that carries it. */
 function carries(field: WhmcsOpportunityField, service: Service, opportunityId: OpportunityId): boolean {
-  const key = keyOf(field, service.pid ?? 0);
+  const key = fieldKey(field, service.pid ?? 0);
   return service.customfields.some(({ id, name, value }) => {
     // "Name|Shown name" is WHMCS's way to give a field a friendlier name.
     const isOurs = "name" in field ? name?.split("|")[0]?.trim() === key : id !== null && String(id) === key;

@@ -1,3 +1,5 @@
+import type { WhmcsOpportunityField } from "../../settings.ts";
+
 /** What PHP's `serialize` is asked to hold here: texts and integers, by key. */
 export type PhpArray = { readonly [key: string]: string | number | PhpArray };
 
@@ -47,4 +49,11 @@ const CYCLES = ["monthly", "quarterly", "semiannually", "annually", "biennially"
 export function billingCycle(cycle: string): (typeof CYCLES)[number] | null {
   const letters = cycle.toLowerCase().replaceAll(/[\s_-]/g, "");
   return CYCLES.find((known) => known === letters) ?? null;
+}
+
+/** The name or number of the custom field that carries the Opportunity's id; null where the product has no such field. */
+export function fieldKey(field: WhmcsOpportunityField, productId: number): string | null {
+  if ("name" in field) return field.name;
+  const id = "id" in field ? field.id : field.byProduct.get(productId);
+  return id === undefined ? null : String(id);
 }
