@@ -53,12 +53,27 @@ export function homely(page: string, warnings: readonly string[] = []): string {
   return warnings.length === 0 ? own : own.replace(/<body[^>]*>/, (body) => body + banner(warnings).text);
 }
 
+/** Bull Board's header and menu are fixed to the window; contained in `#root`, they leave the banner its place. */
+const BANNER_STYLE: Html = {
+  text: `<style>
+body { display: flex; flex-direction: column; height: 100vh; margin: 0; overflow: hidden; }
+#root { flex: 1; min-height: 0; transform: translateZ(0); }
+#root main { height: calc(100% - var(--header-offset)); margin-top: var(--header-offset); padding-top: 0;
+  box-sizing: border-box; overflow: auto; }
+#root main > * { --header-offset: 0px; }
+.handoff-warnings { max-height: 30vh; overflow: auto; padding: 0.6rem 1rem; background: #fff4d6; color: #5a3d00;
+  border-bottom: 1px solid #e0b84c; font: 0.9rem/1.45 system-ui, sans-serif; }
+.handoff-warnings ul { margin: 0.3rem 0 0; padding-left: 1.2rem; list-style: disc; }
+</style>`,
+};
+
 function banner(warnings: readonly string[]): Html {
-  const lines = warnings.map((warning) => html`<li>${warning}</li>`);
-  return html`<div class="handoff-warnings" role="status">
-    <strong>To be mended, before work breaks on it</strong>
-    <ul>
-      ${joined(lines)}
-    </ul>
-  </div>`;
+  const lines = joined(warnings.map((warning) => html`<li>${warning}</li>`));
+  return html`${BANNER_STYLE}
+    <section class="handoff-warnings" aria-label="Warnings">
+      <strong>To be mended before work breaks on it</strong>
+      <ul>
+        ${lines}
+      </ul>
+    </section>`;
 }
