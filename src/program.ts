@@ -22,7 +22,7 @@ import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-import { checkVendors } from "./vendor-checks.ts";
+import { vendorChecks } from "./vendor-checks.ts";
 import { vendorWarnings, watchVendors } from "./vendor-watch.ts";
 
 /** Calls to vendors are cut off this long before the process must be gone, so that what is then in doubt is written down. */
@@ -148,6 +148,7 @@ function prepareWorker(
     log,
     onAttempt: metrics.attempt,
   };
+  const check = vendorChecks(settings, cut.signal);
   let workers: { close(): Promise<void> }[] = [];
   let following: Promise<void> | undefined;
   const follow = () =>
@@ -163,7 +164,6 @@ function prepareWorker(
     );
   return {
     start() {
-      const check = () => checkVendors(common.services, settings);
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
         queues ??= openQueues(kinds, redis, prefix);

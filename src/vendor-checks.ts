@@ -1,30 +1,33 @@
 import type { Check, VendorReport } from "./domain/check.ts";
 import { isClassified, type Vendor } from "./domain/errors.ts";
-import type { PortalProduct } from "./integrations/salesforce/client.ts";
-import type { Services } from "./services.ts";
+import type { VendorCall } from "./domain/vendor-call.ts";
+import { type PortalProduct, type Salesforce, salesforceClient } from "./integrations/salesforce/client.ts";
+import { type Whmcs, whmcsClient } from "./integrations/whmcs/client.ts";
 import type { Settings } from "./settings.ts";
 
-/** The clients that are asked. */
-export type CheckedServices = Pick<Services, "salesforce" | "whmcs">;
-
-/** The part of the settings that decides what is looked at. */
-export type CheckSettings = Pick<Settings, "PORTAL_PRICEBOOK_ID" | "SALESFORCE_EVENTS">;
-
 /**
- * Looks whether every vendor is set up as our work needs it. Nothing is written to any of them. A vendor that does
- * not answer is no error here: its report says so.
+ * Looks whether every vendor is set up as our work needs it, and writes nothing to any of them. A vendor that does not
+ * answer is no error here: its report says so. Throws at once where a client cannot be made of the settings.
+ *
+ * Its clients are its own, without a breaker: what a look meets, an action that the API role does not allow, says nothing
+ * of the calls that jobs make. `cut`: aborted where the process can wait no longer.
  */
-export async function checkVendors(
-  { salesforce, whmcs }: CheckedServices,
-  settings: CheckSettings,
-): Promise<readonly VendorReport[]> {
+export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promise<readonly VendorReport[]> {
+  const call: VendorCall = (_operation, perform) => {
+    const deadline = AbortSignal.timeout(settings.VENDOR_TIMEOUT_MS);
+    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]));
+  };
+  const salesforce: Salesforce = salesforceClient({ settings, call });
+  const whmcs: Whmcs = whmcsClient({ settings, call });
+
   const { PORTAL_PRICEBOOK_ID: pricebookId, SALESFORCE_EVENTS: events } = settings;
   const products = async (): Promise<readonly PortalProduct[]> =>
     pricebookId === undefined ? [] : await salesforce.portalProducts(pricebookId);
-  return Promise.all([
-    report("salesforce", () => salesforce.checkOrg({ pricebookId, events: events === "on" })),
-    report("whmcs", async () => whmcs.checkShop(await products())),
-  ]);
+  return () =>
+    Promise.all([
+      report("salesforce", () => salesforce.checkOrg({ pricebookId, events: events === "on" })),
+      report("whmcs", async () => whmcs.checkShop(await products())),
+    ]);
 }
 
 async function report(vendor: Vendor, look: () => Promise<readonly Check[]>): Promise<VendorReport> {

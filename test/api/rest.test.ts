@@ -411,6 +411,29 @@ describe("machines that watch over it", () => {
     );
   });
 
+  it("hear that it is ready in spite of what has to be mended elsewhere", async () => {
+    const broken = async () => Promise.reject(new Error("Redis holds something else there"));
+    const sources = [async () => ["Salesforce, Order.Status: value missing: Approved."], broken];
+    const routes = healthRoutes(engine.intake, new Registry(), sources);
+    const server = createServer(express().use(routes)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    try {
+      expect(
+        await ask(`http://127.0.0.1:${String(typeof address === "object" ? address?.port : "")}/readyz`),
+      ).toMatchObject({
+        status: 200,
+        json: {
+          status: "ready",
+          warnings: ["Salesforce, Order.Status: value missing: Approved.", "Not all warnings could be read."],
+        },
+      });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it("hear the same from a process that has no other door", async () => {
     const registry = new Registry();
     const server = createServer(express().use(healthRoutes(engine.intake, registry))).listen(0, "127.0.0.1");

@@ -13,6 +13,7 @@ let redis: TestRedis;
 let site: Site;
 let work: Work;
 let jobId: string;
+let warnings: string[];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -23,7 +24,12 @@ beforeEach(async () => {
   const connection = new Redis(redis.url);
   await connection.flushall();
   await connection.quit();
-  site = await startSite({}, [{ name: "provisioning", purpose: "Order what Salesforce approved at WHMCS." }]);
+  warnings = [];
+  site = await startSite(
+    {},
+    [{ name: "provisioning", purpose: "Order what Salesforce approved at WHMCS." }],
+    [async () => warnings],
+  );
   work = await startWork(redis.url, "provisioning");
   jobId = await work.failedJob({ orderId: "801000000000001", address: "sealed:v1:aGVsbG8:d29ybGQ=" }, REASON);
   site.show([work.queue]);
@@ -107,6 +113,15 @@ describe("Bull Board", () => {
     }
     expect((await work.queue.getJob(jobId))?.data).toMatchObject({ orderId: "801000000000001" });
     expect(await stateOf()).toBe(role === "viewer" ? "failed" : "waiting");
+  });
+
+  it("shows on its page what has to be mended, as text and nothing else", async () => {
+    const browser = await signedIn(site, "viewer");
+    expect(await (await browser.get("/admin/queues")).text()).not.toContain("handoff-warnings");
+    warnings = ["Salesforce, Order.Status: value missing: Approved.", "<script>alert(1)</script>"];
+    const page = await (await browser.get("/admin/queues/queue/provisioning")).text();
+    expect(page).toMatch(/<body[^>]*>\s*<style>[^]*<li>Salesforce, Order.Status: value missing: Approved.<\/li>/);
+    expect(page).toContain("<li>&lt;script&gt;alert(1)&lt;/script&gt;</li>");
   });
 
   it.each(EVERY_ROLE)("lets an account of role %s read everything", async (role) => {

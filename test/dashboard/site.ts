@@ -32,11 +32,12 @@ export interface Site {
 export async function startSite(
   settings: Partial<DashboardSettings> = {},
   kinds: DashboardOptions["kinds"] = [],
+  warnings: DashboardOptions["warnings"] = [],
 ): Promise<Site> {
   const lines: string[] = [];
   const log: Logger = pino({ level: "info" }, { write: (line) => void lines.push(line) });
   const given = { DASHBOARD_USERS: [vera, olga, adam], SESSION_SECRET, PUBLIC_URL: undefined, ...settings };
-  const dashboard = createDashboard({ settings: given, log, kinds });
+  const dashboard = createDashboard({ settings: given, log, kinds, warnings });
   const server: Server = express().use(dashboard.router).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const address = server.address();

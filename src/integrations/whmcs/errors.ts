@@ -28,6 +28,10 @@ export interface Failure {
 
 /** The code of AcceptOrder's and CancelOrder's refusal of an order that is no longer pending: it may be what was wanted. */
 export const NOT_PENDING = "whmcs-order-not-pending";
+/** The code where WHMCS does not let us in, or not to this action. */
+export const SIGN_IN_REFUSED = "whmcs-sign-in-refused";
+/** The code where WHMCS has no such action. */
+export const UNKNOWN_ACTION = "whmcs-unknown-action";
 
 /** The error that stands for `failure`: the one place where WHMCS's answers get a meaning (vendors/whmcs.md, sections 1 and 2). */
 export function whmcsError(failure: Failure): ClassifiedError {
@@ -156,7 +160,7 @@ const REFUSALS: readonly (readonly [RegExp, Reason])[] = [
   [
     /^invalid api action/i,
     {
-      code: "whmcs-unknown-action",
+      code: UNKNOWN_ACTION,
       title: "This WHMCS does not know an API action that we use.",
       detail: "WHMCS is too old or the address is another program's: check its version and WHMCS_URL.",
     },
@@ -169,7 +173,7 @@ function refusal(failure: Failure, status: number, message: string): ClassifiedE
   if (known !== undefined) return new RejectedError({ vendor: "whmcs", ...known, cause });
   if (NOT_LET_IN.test(message.trim()) || status === 401 || status === 403) {
     return unavailable(
-      "whmcs-sign-in-refused",
+      SIGN_IN_REFUSED,
       `WHMCS does not let us in${message === "" ? "" : reasonWhy(message)}.`,
       `Check WHMCS_IDENTIFIER and WHMCS_SECRET, and in WHMCS the API role (it must allow ${action}) and the list of allowed IP addresses. Jobs wait meanwhile.`,
       cause,

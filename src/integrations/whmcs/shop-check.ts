@@ -1,10 +1,12 @@
 import * as z from "zod";
 import type { Check, Finding } from "../../domain/check.ts";
+import { isClassified } from "../../domain/errors.ts";
 import type { WhmcsOpportunityField } from "../../settings.ts";
 import { id, wrapped } from "./answers.ts";
 import type { Perform } from "./api.ts";
 import type { SoldProduct, WhmcsSettings } from "./client.ts";
 import { billingCycle, fieldKey } from "./encoding.ts";
+import { SIGN_IN_REFUSED, UNKNOWN_ACTION } from "./errors.ts";
 
 const catalogue = z.object({
   products: wrapped(
@@ -24,33 +26,38 @@ export async function checkShop(
   settings: WhmcsSettings,
   sold: readonly SoldProduct[],
 ): Promise<readonly Check[]> {
-  const methods = await perform({
+  const ids = [...new Set(sold.flatMap(({ whmcsProductId }) => whmcsProductId ?? []))];
+  const { products } = await perform({
+    action: "GetProducts",
+    writes: false,
+    parameters: { pid: ids.length === 0 ? "0" : ids.join(",") }, // without any it would give all that there are
+    answer: catalogue,
+  });
+  return [
+    await paymentCheck(perform, settings.WHMCS_PAYMENT_METHOD),
+    ...sold.map((product) => productCheck(product, products, settings.WHMCS_OPPORTUNITY_FIELD)),
+  ];
+}
+
+async function paymentCheck(perform: Perform, wanted: string): Promise<Check> {
+  const subject = `payment method ${wanted}`;
+  const looked = await perform({
     action: "GetPaymentMethods",
     writes: false,
     parameters: {},
     answer: paymentMethods,
+  }).catch((error: unknown) => {
+    // Orders do not need this action, so an API role may well be without it.
+    if (isClassified(error) && (error.code === SIGN_IN_REFUSED || error.code === UNKNOWN_ACTION)) return null;
+    throw error;
   });
-  const checks = [
-    paymentCheck(
-      settings.WHMCS_PAYMENT_METHOD,
-      methods.paymentmethods.map(({ module }) => module),
-    ),
-  ];
-  const ids = sold.flatMap(({ whmcsProductId }) => whmcsProductId ?? []);
-  if (sold.length === 0) return checks;
-  const { products } = await perform({
-    action: "GetProducts",
-    writes: false,
-    parameters: ids.length === 0 ? {} : { pid: [...new Set(ids)].join(",") },
-    answer: catalogue,
-  });
-  return [...checks, ...sold.map((product) => productCheck(product, products, settings.WHMCS_OPPORTUNITY_FIELD))];
-}
-
-function paymentCheck(wanted: string, known: readonly string[]): Check {
-  const subject = `payment method ${wanted}`;
+  if (looked === null) {
+    const remedy = "Allow the API role GetPaymentMethods, or look in WHMCS that the payment method is active.";
+    return { subject, findings: [{ weight: "doubtful", subject, problem: "could not be looked up", remedy }] };
+  }
+  const known = looked.paymentmethods.map(({ module }) => module);
   if (known.includes(wanted)) return { subject, findings: [] };
-  const remedy = `Activate it in WHMCS, or set WHMCS_PAYMENT_METHOD to one that is active: ${known.join(", ")}.`;
+  const remedy = `Activate it in WHMCS, or set WHMCS_PAYMENT_METHOD to one that is active${known.length === 0 ? "" : `: ${known.join(", ")}`}.`;
   return { subject, findings: [missing(subject, "missing", remedy)] };
 }
 
