@@ -1,6 +1,7 @@
 import type { Check, VendorReport } from "./domain/check.ts";
 import { isClassified, type Vendor } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
+import { type Freebit, freebitClient } from "./integrations/freebit/client.ts";
 import { type PortalProduct, type Salesforce, salesforceClient } from "./integrations/salesforce/client.ts";
 import { type Whmcs, whmcsClient } from "./integrations/whmcs/client.ts";
 import type { Settings } from "./settings.ts";
@@ -19,6 +20,8 @@ export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promi
   };
   const salesforce: Salesforce = salesforceClient({ settings, call });
   const whmcs: Whmcs = whmcsClient({ settings, call });
+  const freebit: Freebit | undefined =
+    settings.FREEBIT_URL === undefined ? undefined : freebitClient({ settings, call });
 
   const { PORTAL_PRICEBOOK_ID: pricebookId, SALESFORCE_EVENTS: events } = settings;
   const products = async (): Promise<readonly PortalProduct[]> =>
@@ -27,7 +30,18 @@ export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promi
     Promise.all([
       report("salesforce", () => salesforce.checkOrg({ pricebookId, events: events === "on" })),
       report("whmcs", async () => whmcs.checkShop(await products())),
+      report("freebit", async () => [await freebitCheck(freebit)]),
     ]);
+}
+
+async function freebitCheck(freebit: Freebit | undefined): Promise<Check> {
+  if (freebit !== undefined) {
+    await freebit.check();
+    return { subject: "credentials", findings: [] };
+  }
+  const remedy = "Where SIMs are sold, set FREEBIT_URL, FREEBIT_OEM_ID and FREEBIT_OEM_KEY: their cancellations wait.";
+  const subject = "FREEBIT_URL";
+  return { subject, findings: [{ weight: "doubtful", subject, problem: "not set", remedy }] };
 }
 
 async function report(vendor: Vendor, look: () => Promise<readonly Check[]>): Promise<VendorReport> {

@@ -108,7 +108,7 @@ const FIELDS = {
   },
   ContentVersion: {
     Title: uses(CREATE),
-    PathOnClient: uses(CREATE),
+    PathOnClient: uses(READ_CREATE),
     FirstPublishLocationId: uses(READ_CREATE),
     Checksum: uses(READ),
     IsLatest: uses(READ),
