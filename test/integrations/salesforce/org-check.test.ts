@@ -1,7 +1,9 @@
 import { describe, expect, it, test } from "vitest";
+import * as z from "zod";
 import { salesforceClient } from "../../../src/integrations/salesforce/client.ts";
 import { fieldNames, type ObjectName } from "../../../src/integrations/salesforce/fields.ts";
 import { checkOf, type ObjectDescription } from "../../../src/integrations/salesforce/org-check.ts";
+import { accountId, orderId } from "../../../src/domain/salesforce-id.ts";
 import { Secret } from "../../../src/settings.ts";
 import { CREDENTIALS, runningSandbox } from "../../sandbox/running-sandbox.ts";
 import { callWithin, json, vendorThat } from "../vendor.ts";
@@ -202,6 +204,62 @@ describe("the client, asked to check an org", () => {
     await sandbox.rest("PATCH", `sobjects/Pricebook2/${id}`, { IsActive: false });
     expect(await findingsOf(id)).toEqual([expect.objectContaining({ problem: "not active" })]);
   });
+
+  it("misses what the user may not see, and what it may not write", async () => {
+    await sandbox.control("PUT", "permissions", {
+      "Opportunity.LineReturn__c": "hidden",
+      "Case.OpportunityId": "read",
+      "Product2.WH_Product_ID__c": "read",
+    });
+    expect((await findingsOf(await pricebook())).map(({ subject, problem }) => [subject, problem])).toEqual([
+      ["Opportunity.LineReturn__c", "missing"],
+      ["Case.OpportunityId", "not writable"],
+    ]);
+  });
+
+  it("lets a user with these rights and no others do all that Handoff does", async () => {
+    await sandbox.control("PUT", "permissions", await rightsOfTheTable());
+    const seeded = async (group: string, name: string) => sandbox.seeded(group, name);
+    const client = salesforce();
+    expect(await findingsOf(await pricebook(), true)).toEqual([]);
+
+    const account = accountId.parse(await seeded("accounts", "unasked"));
+    const facts = await client.eligibility(account);
+    const { opportunityId } = await client.requestEligibilityCheck({
+      accountId: account,
+      accountName: facts?.accountName ?? "",
+      opportunityId: null,
+      subject: "Internet Eligibility - 渋谷",
+      description: "渋谷",
+      requestedAt: new Date("2026-11-22T00:00:00Z"),
+    });
+    const order = orderId.parse(await seeded("orders", "approvedApartment"));
+    expect(await client.orderForProvisioning(order)).toMatchObject({ status: "Approved" });
+    await client.activate({ opportunityId, whmcsServiceId: 77 });
+    expect(await client.opportunityLink(opportunityId)).toEqual({ stage: "Active", whmcsServiceId: 77 });
+    expect(await client.approvedOrders(new Date(0))).toContain(order);
+    expect(await client.dueCancellations(new Date("2100-01-01T00:00:00Z"))).not.toEqual([]);
+    await client.linesThatCameBack();
+    const caseIds = await client.openCancellationCases(opportunityId);
+    await client.closeCancellation({ opportunityId, caseIds });
+    expect(await client.dueCancellation(opportunityId)).toMatchObject({ stage: "△Cancelled" });
+  });
+
+  /** Every field of the org with the access that our table names; those that it does not name are hidden. */
+  async function rightsOfTheTable(): Promise<Record<string, "edit" | "read" | "hidden">> {
+    const described = z.object({ fields: z.array(z.object({ name: z.string() })) });
+    const always = new Set(["Id", "CreatedDate", "LastModifiedDate", "IsDeleted", "SystemModstamp"]);
+    const rights: Record<string, "edit" | "read" | "hidden"> = {};
+    for (const [object, uses] of fieldNames({}).uses) {
+      const { fields } = described.parse((await sandbox.rest("GET", `sobjects/${object}/describe`)).body);
+      for (const { name } of fields.filter((field) => !always.has(field.name))) {
+        const access = uses.find(({ field }) => field === name)?.access;
+        const writes = access?.some((one) => one !== "read") ?? false;
+        rights[`${object}.${name}`] = access === undefined ? "hidden" : writes ? "edit" : "read";
+      }
+    }
+    return rights;
+  }
 
   it("lists what the portal sells, and nothing that is not active", async () => {
     const products = await salesforce().portalProducts(await pricebook());
