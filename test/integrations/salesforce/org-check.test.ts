@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import * as z from "zod";
 import { salesforceClient } from "../../../src/integrations/salesforce/client.ts";
@@ -233,6 +234,14 @@ describe("the client, asked to check an org", () => {
       description: "渋谷",
       requestedAt: new Date("2026-11-22T00:00:00Z"),
     });
+    await client.markVerification({ accountId: account, autoApproved: true, submittedAt: new Date() });
+    expect(await client.verification(account)).toMatchObject({ status: "Verified" });
+    const content = Buffer.from("a residence card");
+    const file = { accountId: account, title: "Residence card", path: "card.jpg", content: [content] };
+    const contentVersionId = await client.uploadDocument(file);
+    const md5 = hash("md5", content);
+    expect(await client.documentsLike({ accountId: account, md5 })).toEqual([{ contentVersionId, path: "card.jpg" }]);
+
     const order = orderId.parse(await seeded("orders", "approvedApartment"));
     expect(await client.orderForProvisioning(order)).toMatchObject({ status: "Approved" });
     await client.activate({ opportunityId, whmcsServiceId: 77 });
