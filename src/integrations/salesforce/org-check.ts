@@ -73,7 +73,8 @@ export function orgCheckVerbs(ask: Ask, fields: FieldNames): Pick<Salesforce, "c
       const mayReadPricebooks = checks.some(
         ({ subject, findings }) => subject === "Pricebook2" && findings.length === 0,
       );
-      if (pricebookId !== undefined && mayReadPricebooks) checks.push(await pricebookCheck(pricebookId));
+      if (pricebookId === undefined) checks.push(NO_PRICEBOOK);
+      else if (mayReadPricebooks) checks.push(await pricebookCheck(pricebookId));
       return checks;
     },
 
@@ -93,6 +94,18 @@ export function orgCheckVerbs(ask: Ask, fields: FieldNames): Pick<Salesforce, "c
     },
   };
 }
+
+const NO_PRICEBOOK: Check = {
+  subject: "PORTAL_PRICEBOOK_ID",
+  findings: [
+    {
+      weight: "doubtful",
+      subject: "PORTAL_PRICEBOOK_ID",
+      problem: "not set",
+      remedy: "Set it to the id of the portal's price book: without it no product can be looked at, and none ordered.",
+    },
+  ],
+};
 
 const describeAnswers = z.object({
   compositeResponse: z.array(z.object({ referenceId: z.string(), httpStatusCode: z.number(), body: z.unknown() })),
