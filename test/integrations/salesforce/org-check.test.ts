@@ -4,7 +4,7 @@ import * as z from "zod";
 import { salesforceClient } from "../../../src/integrations/salesforce/client.ts";
 import { fieldNames, type ObjectName } from "../../../src/integrations/salesforce/fields.ts";
 import { checkOf, type ObjectDescription } from "../../../src/integrations/salesforce/org-check.ts";
-import { accountId, orderId } from "../../../src/domain/salesforce-id.ts";
+import { accountId, orderId, productId } from "../../../src/domain/salesforce-id.ts";
 import { Secret } from "../../../src/settings.ts";
 import { CREDENTIALS, runningSandbox } from "../../sandbox/running-sandbox.ts";
 import { callWithin, json, vendorThat } from "../vendor.ts";
@@ -158,6 +158,12 @@ test("an org that calls a field otherwise is asked for that one", () => {
   ]);
 });
 
+test("a field that nobody has to have is asked for where the setting names it", () => {
+  const uses = fieldNames({ "Opportunity.ReturnDeadline": "Return_By__c" }).uses.get("Opportunity") ?? [];
+  const { findings } = checkOf("Opportunity", uses, healthy("Opportunity"));
+  expect(findings.map(({ subject, problem }) => [subject, problem])).toEqual([["Opportunity.Return_By__c", "missing"]]);
+});
+
 const settingsFor = (url: string) => ({
   SALESFORCE_LOGIN_URL: url,
   SALESFORCE_CLIENT_ID: CREDENTIALS.client_id,
@@ -242,6 +248,18 @@ describe("the client, asked to check an org", () => {
     const md5 = hash("md5", content);
     expect(await client.documentsLike({ accountId: account, md5 })).toEqual([{ contentVersionId, path: "card.jpg" }]);
 
+    const priced = { accountId: account, type: "VPN", pricebookId: await pricebook() } as const;
+    const productIds = [productId.parse(await seeded("products", "vpn"))];
+    const ordering = await client.orderingFacts({ ...priced, productIds, since: new Date(0) });
+    await client.placeOrder({
+      ...priced,
+      accountName: "",
+      opportunityId: null,
+      items: (ordering?.products ?? []).map((product) => ({ ...product, quantity: 1 })),
+      notes: "",
+      requestedAt: new Date("2026-11-22T00:00:00Z"),
+    });
+
     const order = orderId.parse(await seeded("orders", "approvedApartment"));
     expect(await client.orderForProvisioning(order)).toMatchObject({ status: "Approved" });
     await client.activate({ opportunityId, whmcsServiceId: 77 });
@@ -249,7 +267,23 @@ describe("the client, asked to check an org", () => {
     expect(await client.approvedOrders(new Date(0))).toContain(order);
     expect(await client.dueCancellations(new Date("2100-01-01T00:00:00Z"))).not.toEqual([]);
     await client.linesThatCameBack();
+
+    const question = {
+      accountId: account,
+      serviceId: 77,
+      service: "Internet",
+      subject: "Cancellation Request",
+    } as const;
+    expect(await client.cancellation(question)).toMatchObject({ opportunity: { opportunityId, stage: "Active" } });
+    const { caseId } = await client.requestCancellation({
+      ...question,
+      opportunityId,
+      description: "WHMCS service 77",
+      endsAt: new Date("2026-12-31T14:59:59Z"),
+    });
+    expect(await client.accountStatus(account)).toMatchObject({ leaving: [{ serviceId: 77, stage: "△Cancelling" }] });
     const caseIds = await client.openCancellationCases(opportunityId);
+    expect(caseIds).toEqual([caseId]);
     await client.closeCancellation({ opportunityId, caseIds });
     expect(await client.dueCancellation(opportunityId)).toMatchObject({ stage: "△Cancelled" });
   });
