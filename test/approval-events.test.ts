@@ -100,7 +100,7 @@ it("an event's place is written down once its job is safe, and an event that nam
   const { replayId } = await line.publish("not an order");
   await untilPlace(follower, replayId);
   await line.publish(await orderId("approvedApartment"));
-  await jobsTakenIn(1);
+  expect(await jobsTakenIn(1)).toHaveLength(1);
 });
 
 it("only one of several processes follows, and another takes over when it leaves", async () => {

@@ -62,7 +62,7 @@ const FIELDS = {
     WHMCS_Service_ID__c: uses(READ_UPDATE),
     CancellationNotice__c: uses(UPDATE, ["有"]),
     ScheduledCancellationDateAndTime__c: uses(READ_UPDATE),
-    LineReturn__c: uses(READ_UPDATE, ["NotYet", "Returned", "不要"]),
+    LineReturn__c: uses(READ_UPDATE, ["NotYet", "Returned", "不要"], ["SentKit"]),
     SIMCancellationNotice__c: uses(UPDATE, ["有"]),
     SIMScheduledCancellationDateAndTime__c: uses(READ_UPDATE),
     IsClosed: uses(READ),
