@@ -188,7 +188,8 @@ function together<Item, Answer>(
 
 async function queuedJob(queue: Queue, id: string): Promise<QueuedJob | null> {
   const [job, state] = await Promise.all([queue.getJob(id), queue.getJobState(id)]);
-  return job === undefined ? null : { state, finishedOn: job.finishedOn };
+  if (job === undefined) return null;
+  return { state, finishedOn: job.finishedOn, processedOn: job.processedOn, attemptsMade: job.attemptsMade };
 }
 
 async function orNotAccepted<T>(ask: () => Promise<T>): Promise<T> {

@@ -52,6 +52,10 @@ export interface QueuedJob {
   readonly state: string;
   /** Milliseconds, where it is finished. */
   readonly finishedOn: number | undefined;
+  /** Milliseconds, when a worker last took it, by the worker's clock. */
+  readonly processedOn: number | undefined;
+  /** How many failures BullMQ has heard of. */
+  readonly attemptsMade: number;
 }
 
 /** A job that was just accepted: nothing has happened to it yet. */
@@ -112,7 +116,7 @@ function stateOf(
   switch (queued?.state ?? "gone") {
     case "active":
       // The ledger hears first how an attempt ended, BullMQ a moment later.
-      if (ledger["failed"] !== undefined) return "failed";
+      if (ledger["failed"] !== undefined) return isRetried(ledger, queued) ? "active" : "failed";
       if (ledger["next"] !== undefined) return failure === null ? "queued" : "retrying";
       return "active";
     case "delayed":
@@ -122,6 +126,15 @@ function stateOf(
     default:
       return ledger["failed"] !== undefined && queued === null ? "failed" : "queued";
   }
+}
+
+/**
+ * Whether a failed job was taken up again since, in the moment before its next attempt begins. Two signs must agree, for
+ * each can deceive: BullMQ may have failed an attempt that the ledger never saw, and the worker's clock may be ahead.
+ */
+function isRetried(ledger: Readonly<Record<string, string>>, queued: QueuedJob | null): boolean {
+  if (queued?.processedOn === undefined) return false;
+  return queued.attemptsMade >= Number(ledger["attempts"] ?? 0) && queued.processedOn > Number(ledger["failed"]);
 }
 
 function stepsOf(ledger: Readonly<Record<string, string>>): StepView[] {
