@@ -89,8 +89,7 @@ export const cancellation = defineJobKind({
     if (asked.service === "SIM") checkNumber(asked, state);
 
     const opportunityId = facts.opportunity?.opportunityId ?? null;
-    const about: About = {
-      service,
+    const about = {
       serviceId,
       lastDay,
       accountId,
@@ -107,7 +106,7 @@ export const cancellation = defineJobKind({
         endsAt,
       }),
     );
-    const letters = lettersAbout(about, facts, asked.alternativeEmail, made, booked);
+    const letters = lettersAbout({ service, ...about }, facts, asked.alternativeEmail, made, booked);
     await step("hand the mails on", "repeat", () => handOn(letters, job));
     return done(opportunityId, made.caseId, serviceId);
   },
@@ -165,7 +164,7 @@ function clientOf({ whmcsClientId }: CancellationFacts): number {
 /** Ends a SIM's line with the month. Where Freebit says no for good, the administrator is told, since nothing else is written. */
 async function cancelLine(
   { month, simNumber, comments }: SimCancellation,
-  { service: _, ...about }: About,
+  about: Omit<About, "service">,
   step: Step,
   freebit: Freebit,
   job: JobFacts,

@@ -23,7 +23,8 @@ async function during(
   run: (line: Line, payload: unknown) => Promise<void>,
   options: Omit<LineOptions, "redisUrl"> = {},
 ): Promise<Effects> {
-  const line = await openLine({ redisUrl: redis.url, ...options });
+  // On a busy machine calls run into their deadline by themselves: that must not use up what a job may try.
+  const line = await openLine({ redisUrl: redis.url, attempts: 20, ...options });
   try {
     const payload = await prepare(line);
     await line.forgetCalls();

@@ -4,7 +4,7 @@ import path from "node:path";
 import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { openMetrics } from "../../src/metrics.ts";
 import { kinds, type Services } from "../../src/processors/index.ts";
-import type { AnyJobKind, Outcome, Step } from "../../src/queues/job-kind.ts";
+import type { AnyJobKind, Hand, Outcome, Step } from "../../src/queues/job-kind.ts";
 import type { JobView } from "../../src/queues/job-view.ts";
 import type { Ledger } from "../../src/queues/ledger.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -160,15 +160,22 @@ export async function openLine({
       if (answer["result"] !== "success") throw new Error(`${action}: ${JSON.stringify(answer)}`);
       return answer;
     },
-    /** Runs a kind once without the engine, as though the request had been accepted at `acceptedAt`. */
-    async runAt(kind: AnyJobKind<Services>, payload: unknown, acceptedAt: Date): Promise<Outcome> {
+    /**
+     * Runs a kind once without the engine, as though the request had been accepted at `acceptedAt`. `looksFirst`: as where
+     * Redis lost what the job has done.
+     */
+    async runAt(
+      kind: AnyJobKind<Services>,
+      payload: unknown,
+      acceptedAt: Date,
+      { looksFirst = false, hand = async () => "job-2" }: { looksFirst?: boolean; hand?: Hand } = {},
+    ): Promise<Outcome> {
       if (services === undefined) throw new Error("the engine has not made its services yet");
-      const step: Step = async (_name, _ifInDoubt, perform) => await perform();
-      return await kind.run(kind.payload.parse(payload), step, services, {
-        id: "job-1",
-        acceptedAt,
-        hand: async () => "job-2",
-      });
+      const step: Step = async (_name, ifInDoubt, perform) => {
+        const found = looksFirst && typeof ifInDoubt === "object" ? await ifInDoubt.find() : undefined;
+        return found ?? (await perform());
+      };
+      return await kind.run(kind.payload.parse(payload), step, services, { id: "job-1", acceptedAt, hand });
     },
     /** Resolves once no job waits or runs any more, those that jobs handed on among them. */
     async rest(): Promise<void> {
@@ -245,7 +252,15 @@ export interface SandboxState {
   >;
   readonly salesforce: Readonly<
     Record<
-      "Account" | "Opportunity" | "Case" | "Order" | "OrderItem" | "PricebookEntry" | "Product2" | "ContentVersion",
+      | "Account"
+      | "Contact"
+      | "Opportunity"
+      | "Case"
+      | "Order"
+      | "OrderItem"
+      | "PricebookEntry"
+      | "Product2"
+      | "ContentVersion",
       readonly Fields[]
     >
   >;

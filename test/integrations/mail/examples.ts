@@ -37,7 +37,9 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     service: "SIM",
     freebit: { code: "100", runDate: "2027-01-01" },
   },
+  "admin-sim-answer-lost": { ...toAdministrator, service: "SIM", freebit: { runDate: "2027-01-01" } },
   "admin-internet-no-opportunity": { ...withoutOpportunity, service: "Internet" },
+  "admin-internet-no-address": { ...toAdministrator, service: "Internet", noAddress: true },
   refused: {
     template: "cancellation-refused-admin",
     to: "administrator",
@@ -47,7 +49,7 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     jobId: "mZ3vKx0aQ9sT",
     simNumber: "07012345678",
     comments: "引っ越しのため解約します。\nThank you & goodbye.",
-    code: "400-356",
+    code: "freebit-refused",
     reason: "Freebit refused the cancellation (400-356). Nothing was changed there.",
   },
   "refused-bare": {
@@ -59,7 +61,7 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     whmcsClientId: 7,
     jobId: "mZ3vKx0aQ9sT",
     simNumber: "07012345678",
-    code: "400-356",
+    code: "freebit-refused",
     reason: "Freebit refused the cancellation (400-356). Nothing was changed there.",
   },
   "due-one": {

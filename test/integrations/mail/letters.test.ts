@@ -77,6 +77,18 @@ describe("the administrator", () => {
     const { subject, text } = rendered("admin-sim");
     expect(subject).toContain("accepted by Freebit");
     expect(text).toContain("accepted, result code 100; the SIM is off from 1 January 2027");
+    const lost = rendered("admin-sim-answer-lost");
+    expect(lost.subject).toContain("accepted by Freebit");
+    for (const part of [lost.text, lost.html]) expect(part).toMatch(/as the line shows .* off from 1 January 2027/);
+  });
+
+  test("reads that a customer has no address, and what that asks for", () => {
+    const { subject, text, html } = rendered("admin-internet-no-address");
+    expect(subject).toContain("no address");
+    for (const part of [text, html]) {
+      expect(part).toContain("Tell the customer");
+      expect(part).not.toContain("Nothing is left to do");
+    }
   });
 
   test("reads that no Opportunity was found, and what that asks for", () => {
@@ -88,7 +100,8 @@ describe("the administrator", () => {
 
   test("reads why Freebit refused, and what to do", () => {
     const { subject, text } = rendered("refused");
-    expect(subject).toContain("result code 400-356");
+    expect(subject).toContain("freebit-refused");
+    expect(text).toContain("400-356");
     expect(text).toMatch(/SIM: 07012345678[^]*引っ越しのため解約します。\nThank you & goodbye\.[^]*retry the job/);
   });
 

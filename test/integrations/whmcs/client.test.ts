@@ -266,6 +266,50 @@ test("add-ons are the ids that are no products", async () => {
   await expect(whmcs.productsAmong([])).resolves.toEqual(new Set());
 });
 
+describe("whose service it is", () => {
+  const row = (id: number, clientid: number) => ({
+    id: String(id),
+    clientid,
+    orderid: 1,
+    pid: 21,
+    status: "Active",
+    domain: "08000001014",
+    customfields: "",
+  });
+  const of = { clientId: 1014, serviceId: 802 };
+
+  test("is asked by client and service", async () => {
+    const { whmcs, seen } = await whmcsThat({
+      GetClientsProducts: says({ totalresults: "1", products: { product: [row(802, 1014)] } }),
+    });
+    await expect(whmcs.serviceOf(of)).resolves.toEqual({ status: "Active", domain: "08000001014" });
+    expect(seen.map((request) => [paramsOf(request).get("clientid"), paramsOf(request).get("serviceid")])).toEqual([
+      ["1014", "802"],
+    ]);
+  });
+
+  test("is nobody's of this client where WHMCS finds none, or gives another's", async () => {
+    const none = await whmcsThat({ GetClientsProducts: says({ totalresults: "0", products: "" }) });
+    await expect(none.whmcs.serviceOf(of)).resolves.toBeNull();
+    const anothers = await whmcsThat({
+      GetClientsProducts: says({ totalresults: "1", products: { product: [row(802, 1013)] } }),
+    });
+    await expect(anothers.whmcs.serviceOf(of)).resolves.toBeNull();
+  });
+
+  test("is looked for on every page where WHMCS ignores the filter", async () => {
+    const rows = [row(801, 1014), row(802, 1014)];
+    const { whmcs } = await whmcsThat({
+      GetClientsProducts: (params, response) =>
+        says({ totalresults: "2", products: { product: params.has("serviceid") ? rows.slice(0, 1) : rows } })(
+          params,
+          response,
+        ),
+    });
+    await expect(whmcs.serviceOf(of)).resolves.toMatchObject({ status: "Active" });
+  });
+});
+
 describe("an answer that gets lost", () => {
   test.for(LOST_ANSWERS)("leaves a write in doubt and a read to be repeated: WHMCS %s", async ([, lose]) => {
     const { whmcs, seen } = await whmcsThat(
