@@ -7,7 +7,7 @@ it("ends the streams of whoever follows a job when it stops, and another process
     const first = await system.start({ SHUTDOWN_TIMEOUT_MS: String(LIMIT_MS) }, "api");
     const second = await system.start({}, "api");
     const { id } = await first.accepted("/api/provisioning", {
-      orderId: await system.seed("orders", "approvedApartment"),
+      orderId: await system.approvedOrder(),
     });
     const headers = { authorization: `Bearer ${API_KEY}` };
     const hearing = await fetch(`${first.url}/api/jobs/${id}/events`, { headers });

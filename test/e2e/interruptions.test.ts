@@ -11,7 +11,7 @@ describe("a process that is told to stop while a vendor does not answer", () => 
       inSystem(async (system) => {
         const first = await system.start({ VENDOR_TIMEOUT_MS: "60000", SHUTDOWN_TIMEOUT_MS: String(LIMIT_MS) });
         await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "hang-after" });
-        const orderId = await system.seed("orders", "approvedApartment");
+        const orderId = await system.approvedOrder();
         const { id } = await first.accepted("/api/provisioning", { orderId });
         await until(async () => (await system.asked("AddOrder")) === 1 || undefined, first);
 
@@ -33,7 +33,7 @@ describe("a process that is told to stop while a vendor does not answer", () => 
       const first = await system.start({}, "worker");
       const api = await system.start({}, "api");
       await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "hang-after" });
-      const orderId = await system.seed("orders", "approvedApartment");
+      const orderId = await system.approvedOrder();
       const { id } = await api.accepted("/api/provisioning", { orderId });
       await until(async () => (await system.asked("AddOrder")) === 1 || undefined, first);
       first.signal("SIGKILL");
@@ -57,7 +57,7 @@ it.concurrent("loses nothing where Redis is killed and started again while jobs 
       ids.push((await handoff.accepted(PATH, request)).id);
     }
     const provisioning = await handoff.accepted("/api/provisioning", {
-      orderId: await system.seed("orders", "approvedApartment"),
+      orderId: await system.approvedOrder(),
     });
     await handoff.until(provisioning.id, "retrying");
 

@@ -42,7 +42,7 @@ describe("an order that Customer Service approves", () => {
       const handoff = await system.start();
       await system.announceTo(handoff);
       await system.redis.kill();
-      const orderId = await system.seed("orders", "approvedApartment");
+      const orderId = await system.approvedOrder();
       expect(await system.announce(orderId)).toMatchObject({ state: "waiting", status: 500 });
       await system.redis.restart();
       await active(system, "approvedApartment");
@@ -54,7 +54,7 @@ it("has one WHMCS order where AddOrder lands but never answers, and the metrics 
   inSystem(async (system) => {
     const handoff = await system.start({ VENDOR_TIMEOUT_MS: "500" });
     await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "hang-after" });
-    const orderId = await system.seed("orders", "approvedApartment");
+    const orderId = await system.approvedOrder();
     const { id } = await handoff.accepted("/api/provisioning", { orderId });
     const job = await handoff.until(id, "completed", "failed");
     const { whmcs } = await system.state();
