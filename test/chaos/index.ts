@@ -1,0 +1,4 @@
+import type { Experiment } from "./experiment.ts";
+
+/** Every experiment. `npm run chaos` runs them all, the suite a short run of each. */
+export const experiments: readonly Experiment[] = [];
