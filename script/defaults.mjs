@@ -62,8 +62,8 @@ function sandboxSettings({ url, smtpUrl, organizationId, pricebookId, credential
     FREEBIT_OEM_ID: credentials.freebit.oemId,
     FREEBIT_OEM_KEY: credentials.freebit.oemKey,
     SMTP_URL: smtpUrl,
-    MAIL_FROM: "Handoff <handoff@example.com>",
-    ADMIN_EMAIL: "operations@example.com",
+    MAIL_FROM: "SonixNet <portal@sonixnet.example>",
+    ADMIN_EMAIL: "operations@sonixnet.example",
   };
 }
 

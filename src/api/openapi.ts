@@ -128,7 +128,7 @@ const MONTHS_PATHS: ZodOpenApiPathsObject = Object.fromEntries(
       get: {
         operationId: `get${service}CancellationMonths`,
         tags: ["Requests"],
-        summary: "The months that a cancellation may choose from, now",
+        summary: `The months with which ${service === "Sim" ? "a SIM" : "Internet"} may end, now`,
         requestParams: { query: monthsQuery },
         responses: {
           "200": {
