@@ -4,20 +4,17 @@ import {
   type ZodOpenApiContentObject,
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
-  type ZodOpenApiResponseObject,
-  type ZodOpenApiResponsesObject,
 } from "zod-openapi";
-import type { AnyJobKind, Json, Route, Rule } from "../queues/job-kind.ts";
-import { accountId } from "../domain/salesforce-id.ts";
+import type { AnyJobKind, Json, Route } from "../queues/job-kind.ts";
 import { customerViewSchema } from "./account-status.ts";
-import { monthsAnswer, monthsQuery } from "./cancellation-months.ts";
 import { jobSchema } from "./job-schema.ts";
-import { IDEMPOTENCY_KEY, sortOfRule } from "./jobs.ts";
-import { problemSchema, PROBLEMS, type ProblemCode, type ProblemSort } from "./problem.ts";
+import { IDEMPOTENCY_KEY } from "./jobs.ts";
+import { location, problems, requestId, UNDER_API } from "./openapi-answers.ts";
+import { CUSTOMER_PATHS, EVENTS_PATH, HEALTH_PATHS, JOB_PATHS, MONTHS_PATHS, WEBHOOKS } from "./openapi-reads.ts";
+import { problemSchema, type ProblemCode } from "./problem.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
-const UNDER_API: readonly ProblemCode[] = ["unauthenticated", "too-many-requests", "internal-error"];
 const OF_A_POST: readonly ProblemCode[] = [
   ...UNDER_API,
   "malformed-json",
@@ -31,14 +28,6 @@ const OF_A_POST: readonly ProblemCode[] = [
 ];
 
 const OF_AN_UPLOAD: readonly ProblemCode[] = ["malformed-multipart"];
-
-const requestId = z.string().meta({
-  description:
-    "Names this request in our log; yours, if you sent X-Request-Id (1 to 128 letters, digits and -._~:=+/@)",
-  header: { id: "X-Request-Id" },
-});
-const retryAfter = z.int().meta({ description: "Seconds to wait before the next try", header: { id: "Retry-After" } });
-const location = z.string().meta({ description: "Where the job can be followed", header: { id: "Location" } });
 
 const idempotencyKey = z
   .string()
@@ -119,205 +108,4 @@ function bodyOf(route: Route<unknown>, example: Json): ZodOpenApiContentObject {
     override: { type: "string", contentMediaType: "application/octet-stream" },
   });
   return { "multipart/form-data": { schema: route.fields.extend({ file }), example } };
-}
-
-const MONTHS_PATHS: ZodOpenApiPathsObject = Object.fromEntries(
-  (["Internet", "Sim"] as const).map((service): [string, ZodOpenApiPathsObject[string]] => [
-    `/api/services/${service.toLowerCase()}/cancellation-months`,
-    {
-      get: {
-        operationId: `get${service}CancellationMonths`,
-        tags: ["Requests"],
-        summary: `The months with which ${service === "Sim" ? "a SIM" : "Internet"} may end, now`,
-        requestParams: { query: monthsQuery },
-        responses: {
-          "200": {
-            description: "By the rule of the 25th, in Japan",
-            headers: z.object({ "X-Request-Id": requestId }),
-            content: { "application/json": { schema: monthsAnswer, example: { months: ["2026-12", "2027-01"] } } },
-          },
-          ...problems([...UNDER_API, "invalid-request"]),
-        },
-      },
-    },
-  ]),
-);
-
-const JOB_PATHS: ZodOpenApiPathsObject = {
-  "/api/jobs/{id}": {
-    get: {
-      operationId: "getJob",
-      tags: ["Jobs"],
-      summary: "How far a job is",
-      requestParams: { path: z.object({ id: z.string().meta({ description: "The job's id" }) }) },
-      responses: {
-        "200": {
-          description: "The job",
-          headers: z.object({ "X-Request-Id": requestId }),
-          content: { "application/json": { schema: jobSchema } },
-        },
-        ...problems([...UNDER_API, "unknown-job", "unavailable"]),
-      },
-    },
-  },
-};
-
-const CUSTOMER_PATHS: ZodOpenApiPathsObject = {
-  "/api/accounts/{accountId}/status": {
-    get: {
-      operationId: "getAccountStatus",
-      tags: ["Customers"],
-      summary: "What the customer sees: address check, identity, orders, cancellations",
-      requestParams: { path: z.object({ accountId }) },
-      responses: {
-        "200": {
-          description: "As Salesforce has it now",
-          headers: z.object({ "X-Request-Id": requestId }),
-          content: { "application/json": { schema: customerViewSchema } },
-        },
-        ...problems([...UNDER_API, "invalid-request", "unknown-account", "salesforce-unavailable"]),
-      },
-    },
-  },
-};
-
-const EVENTS_PATH: ZodOpenApiPathsObject = {
-  "/api/jobs/{id}/events": {
-    get: {
-      operationId: "getJobEvents",
-      tags: ["Jobs"],
-      summary: "Follow a job as it goes on",
-      description:
-        "Server-sent events: `state` (state, attempts and, where there are any, nextAttemptAt and failure), `step` (name, state, at), then `end` with the whole job, after which the stream ends.",
-      requestParams: {
-        path: z.object({ id: z.string().meta({ description: "The job's id" }) }),
-        header: z.object({
-          "Last-Event-ID": z
-            .string()
-            .optional()
-            .meta({
-              description: "The id of the last event that you heard: only what is new is sent",
-              param: { id: "LastEventId" },
-            }),
-        }),
-      },
-      responses: {
-        "200": {
-          description:
-            "Events `state` and `step` as they come, then `end` with the whole job. Where the connection is lost, come back with `Last-Event-ID`.",
-          headers: z.object({ "X-Request-Id": requestId }),
-          content: { "text/event-stream": { schema: z.string() } },
-        },
-        "204": {
-          description: "You heard the end, and there is no more",
-          headers: z.object({ "X-Request-Id": requestId }),
-        },
-        ...problems([...UNDER_API, "unknown-job", "unavailable"]),
-      },
-    },
-  },
-};
-
-const header = (description: string) => z.string().meta({ description });
-
-/** What a client that registered a URL is sent (`processors/callback.ts`); docs/callbacks.md says how to verify it. */
-const WEBHOOKS: ZodOpenApiPathsObject = {
-  jobEnded: {
-    post: {
-      operationId: "jobEnded",
-      summary: "A job that came by your key has ended",
-      description:
-        "Posted to the URL that is registered for you, signed after the Standard Webhooks specification, until it is answered with 2xx: it may come more than once, with the same webhook-id. 410 says that you want no more.",
-      security: [],
-      requestParams: {
-        header: z.object({
-          "webhook-id": header("Names the event: the same each time that it is sent"),
-          "webhook-timestamp": header("When it was sent, in seconds since 1970"),
-          "webhook-signature": header("v1, and the signature in base64; several with spaces between"),
-        }),
-      },
-      requestBody: {
-        required: true,
-        content: {
-          "application/json": {
-            schema: z.object({
-              type: z.enum(["job.completed", "job.failed"]),
-              timestamp: z.iso.datetime().meta({ description: "When the job ended" }),
-              data: jobSchema,
-            }),
-          },
-        },
-      },
-      responses: { "2XX": { description: "Taken" }, "410": { description: "No more callbacks, please" } },
-    },
-  },
-};
-
-const aliveSchema = z.object({ status: z.literal("alive") });
-const readySchema = z.object({
-  status: z.literal("ready"),
-  warnings: z.array(z.string()).meta({ description: "What the operator should mend" }),
-});
-
-const HEALTH_PATHS: ZodOpenApiPathsObject = {
-  "/healthz": {
-    get: {
-      operationId: "getHealth",
-      tags: ["Health"],
-      summary: "Whether the process runs",
-      security: [],
-      responses: { "200": { description: "It runs", content: { "application/json": { schema: aliveSchema } } } },
-    },
-  },
-  "/readyz": {
-    get: {
-      operationId: "getReadiness",
-      tags: ["Health"],
-      summary: "Whether it can take work in",
-      security: [],
-      responses: {
-        "200": { description: "It can", content: { "application/json": { schema: readySchema } } },
-        ...problems(["unavailable"]),
-      },
-    },
-  },
-  "/metrics": {
-    get: {
-      operationId: "getMetrics",
-      tags: ["Health"],
-      summary: "Counts and times, for Prometheus",
-      security: [],
-      responses: { "200": { description: "Prometheus text", content: { "text/plain": { schema: z.string() } } } },
-    },
-  },
-};
-
-/** Every sort of problem that a call may be answered with: our own, and the rules of the kinds' routes. */
-export function problemSorts(kinds: readonly AnyJobKind[]): ProblemSort[] {
-  const own = Object.entries(PROBLEMS).map(([code, sort]) => ({ code, ...sort }));
-  const rules = kinds.flatMap(({ routes }) =>
-    routes.flatMap(({ rule }) => (rule === undefined ? [] : [sortOfRule(rule)])),
-  );
-  return [...own, ...new Map(rules.map((sort) => [sort.code, sort])).values()];
-}
-
-/** One response a status, as OpenAPI wants it, though a status may stand for several codes. */
-function problems(codes: readonly ProblemCode[], rule?: Rule<unknown>): ZodOpenApiResponsesObject {
-  const sorts = [
-    ...codes.map((code) => ({ code, ...PROBLEMS[code] })),
-    ...(rule === undefined ? [] : [sortOfRule(rule)]),
-  ];
-  const byStatus = Map.groupBy(sorts, ({ status }) => status);
-  const responses = [...byStatus].map(([status, group]): [string, ZodOpenApiResponseObject] => [
-    String(status),
-    {
-      description: group.map(({ code, title }) => `\`${code}\`: ${title}`).join(" "),
-      headers:
-        status === 429 || status === 503
-          ? z.object({ "Retry-After": retryAfter, "X-Request-Id": requestId })
-          : z.object({ "X-Request-Id": requestId }),
-      content: { "application/problem+json": { schema: problemSchema } },
-    },
-  ]);
-  return Object.fromEntries(responses.toSorted(([a], [b]) => a.localeCompare(b)));
 }
