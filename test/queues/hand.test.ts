@@ -48,6 +48,7 @@ const sweep: AnyJobKind = defineJobKind({
   schedule: "every sweep",
   async run() {
     swept += 1;
+    trouble();
     return { outcome: "done", result: {} };
   },
 });
@@ -115,4 +116,18 @@ it("runs a sweep by itself, and one that came due while no worker ran as soon as
   while ((await queue.getCompletedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(swept).toBe(1);
   expect(await queue.getDelayedCount()).toBe(1);
+});
+
+it("tries a sweep again that met a bad moment", async () => {
+  let troubles = 2;
+  trouble = () => {
+    if (troubles-- > 0) throw new Error("a bad moment");
+  };
+  const queue = engine.queues.get("sweep");
+  if (queue === undefined) throw new Error("no queue");
+  await keepSchedule(queue, "every sweep", 3_600_000);
+  engine.work();
+  while ((await queue.getCompletedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(swept).toBe(3);
+  expect(await queue.getFailedCount()).toBe(0);
 });
