@@ -31,8 +31,11 @@ export interface ApprovalEvents {
 export async function followApprovalEvents(parts: ApprovalEvents, signal: AbortSignal): Promise<void> {
   const { position, log } = parts;
   let failures = 0;
+  let tooOld = false;
   while (!signal.aborted) {
     try {
+      if (tooOld) await position.write(ALL_KEPT);
+      tooOld = false;
       if (await position.take()) {
         await followOnce(parts, signal, () => {
           failures = 0;
@@ -41,12 +44,14 @@ export async function followApprovalEvents(parts: ApprovalEvents, signal: AbortS
       await rest(position.leaseMs / 3, signal); // another process listens
     } catch (error) {
       if (signal.aborted) break;
-      if (isClassified(error) && error.code === POSITION_TOO_OLD) await position.write(ALL_KEPT);
+      tooOld = isClassified(error) && error.code === POSITION_TOO_OLD;
       log.warn({ err: error }, "Salesforce's events are not heard at the moment");
       await rest(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures++), signal);
     }
   }
-  await position.leave();
+  await position
+    .leave()
+    .catch((err: unknown) => log.debug({ err }, "the place at Salesforce's events runs out by itself"));
 }
 
 /** Listens until the stream ends, or another process has taken this one's place. */

@@ -33,8 +33,8 @@ const CUT_BEFORE_END_MS = 2_000;
 /** Redis's client repeats an error at every reconnection; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
 
-/** How long a whole request may take to arrive: it also bounds how long a refused body is read away. */
-const REQUEST_ARRIVES_WITHIN_MS = 30_000;
+/** How long a whole request may take to arrive, above the longest that a door itself waits (a document's minute): it also bounds how long a refused body is read away. */
+const REQUEST_ARRIVES_WITHIN_MS = 75_000;
 
 export interface Program {
   /** Where HTTP listens. */
@@ -187,7 +187,10 @@ function prepareWorker(
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
-        if (settings.SALESFORCE_EVENTS === "on") following ??= follow();
+        if (settings.SALESFORCE_EVENTS === "on")
+          following ??= follow().catch((err: unknown) =>
+            log.error({ err }, "Salesforce's events are no longer followed"),
+          );
       });
     },
     async stop() {

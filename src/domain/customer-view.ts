@@ -1,6 +1,6 @@
 import { isEligible } from "./eligibility.ts";
 import { type Day, dayInJapan } from "./japan-calendar.ts";
-import { type ServiceType, STAGE, typeOfCommodity } from "./opportunity.ts";
+import { endOf, type ServiceType, STAGE, typeOfCommodity } from "./opportunity.ts";
 import { rejectionReason } from "./order-notes.ts";
 import type { OrderId } from "./salesforce-id.ts";
 
@@ -146,7 +146,7 @@ function cancellationView(facts: LeavingFacts): CancellationView[] {
   const view = LEAVING.get(facts.stage);
   const type = typeOfCommodity(facts.commodity);
   if (view === undefined || type === null) return [];
-  const end = type === "SIM" ? facts.simScheduledAt : facts.scheduledAt;
+  const end = endOf(facts.commodity, { sim: facts.simScheduledAt, others: facts.scheduledAt });
   const isLine = type === "Internet"; // only a line has equipment that goes back
   return [
     {

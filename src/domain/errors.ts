@@ -57,6 +57,11 @@ abstract class HandoffError extends Error implements Reason {
 /** They said no: nothing happened, and the same request will be refused again. */
 export class RejectedError extends HandoffError {}
 
+/** A `RejectedError` of our own rules: no vendor said no, but only a person can mend it. */
+export function needsPerson(code: string, title: string, detail: string): RejectedError {
+  return new RejectedError({ code, title, detail, vendor: null });
+}
+
 /** It never got through: nothing happened, and trying again helps. A read whose answer was lost is one of these. */
 export class UnavailableError extends HandoffError {
   /** `call`: only this call met an obstacle (a locked row). `vendor`: the whole system is away or has had enough of us. */

@@ -42,3 +42,11 @@ export function typeOfCommodity(commodity: string | null): ServiceType | null {
 export function isEnded(status: string | null): boolean {
   return status === "Terminated" || status === "Cancelled";
 }
+
+/** Which of an Opportunity's two dates tells when a service of this commodity ends: a SIM has one of its own. */
+export function endOf<Moment>(
+  commodity: string | null,
+  dates: { readonly sim: Moment; readonly others: Moment },
+): Moment {
+  return typeOfCommodity(commodity) === "SIM" ? dates.sim : dates.others;
+}

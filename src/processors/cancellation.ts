@@ -11,7 +11,7 @@ import {
 import { cancellationDescription, cancellationSubject } from "../domain/cancellation-case.ts";
 import { type About, lettersAbout } from "../domain/cancellation-letters.ts";
 import { earliestMonth, isOpenMonth, latestMonth } from "../domain/cancellation-month.ts";
-import { RejectedError } from "../domain/errors.ts";
+import { needsPerson, RejectedError } from "../domain/errors.ts";
 import { type Month, monthInJapan, monthsAfter, runDateAfter } from "../domain/japan-calendar.ts";
 import type { Letter } from "../domain/letter.ts";
 import { type ServiceType, STAGE, typeOfCommodity } from "../domain/opportunity.ts";
@@ -97,15 +97,22 @@ export const cancellation = defineJobKind({
       ...(opportunityId !== null && { opportunityId }),
       jobId: job.id,
     };
-    const booked = asked.service === "SIM" ? await cancelLine(asked, about, step, freebit, job) : null;
-    const made = await step("open the case", { find: () => findCase(salesforce, question, job.id) }, () =>
-      salesforce.requestCancellation({
+    /** An attempt that comes back later must not undo what another request has settled meanwhile. */
+    const stillWanted = async () => {
+      if (!job.resumed) return;
+      const now = await salesforce.cancellation(question);
+      if (now === null || settledBefore(now, question, month, job.id) !== null) throw settledOtherwise();
+    };
+    const booked = asked.service === "SIM" ? await cancelLine(asked, about, step, { freebit, stillWanted }, job) : null;
+    const made = await step("open the case", { find: () => findCase(salesforce, question, job.id) }, async () => {
+      await stillWanted();
+      return await salesforce.requestCancellation({
         ...question,
         opportunityId,
         description: cancellationDescription(asked, booked, job.id),
         endsAt,
-      }),
-    );
+      });
+    });
     const letters = lettersAbout({ service, ...about }, facts, asked.alternativeEmail, made, booked);
     await step("hand the mails on", "repeat", () => handOn(letters, job));
     return done(opportunityId, made.caseId, serviceId);
@@ -166,7 +173,7 @@ async function cancelLine(
   { month, simNumber, comments }: SimCancellation,
   about: Omit<About, "service">,
   step: Step,
-  freebit: Freebit,
+  { freebit, stillWanted }: { readonly freebit: Freebit; readonly stillWanted: () => Promise<void> },
   job: JobFacts,
 ): Promise<Booked> {
   const runDate = runDateAfter(month);
@@ -182,9 +189,10 @@ async function cancelLine(
     );
   };
   try {
-    const { code } = await step<Pick<Booked, "code">>("cancel the line", { find }, async () =>
-      resultCode(await freebit.cancelLine({ account: simNumber, runDate })),
-    );
+    const { code } = await step<Pick<Booked, "code">>("cancel the line", { find }, async () => {
+      await stillWanted();
+      return resultCode(await freebit.cancelLine({ account: simNumber, runDate }));
+    });
     return { code, day: `${monthsAfter(month, 1)}-01` };
   } catch (error) {
     // No step: an attempt that goes better never comes by here, and a step that is missing then would stop it.
@@ -260,6 +268,14 @@ const alreadyCancelling = {
   detail: "Customer Service can change the month in Salesforce. Nothing was written.",
 };
 
+function settledOtherwise(): RejectedError {
+  return needsPerson(
+    "settled-otherwise",
+    "Another request has settled the service's cancellation since this one began.",
+    "Nothing more was written. Look in Salesforce which month the service ends with, and ask the customer where two were chosen.",
+  );
+}
+
 function alreadyOver(status: string) {
   return {
     code: "already-cancelled",
@@ -274,8 +290,4 @@ function anotherType(sold: ServiceType) {
     title: `The service's opportunity is about ${sold}.`,
     detail: `Send the request to the address for ${sold}, or correct the opportunity's commodity in Salesforce. Nothing was written.`,
   };
-}
-
-function needsPerson(code: string, title: string, detail: string): RejectedError {
-  return new RejectedError({ code, title, detail, vendor: null });
 }

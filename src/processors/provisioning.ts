@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { RejectedError } from "../domain/errors.ts";
-import { type OpportunityId, orderId } from "../domain/salesforce-id.ts";
+import { needsPerson, type RejectedError } from "../domain/errors.ts";
+import { type OpportunityId, type OrderId, orderId } from "../domain/salesforce-id.ts";
 import type { OrderedItem, OrderForProvisioning, Salesforce } from "../integrations/salesforce/client.ts";
 import type { OrderLine, Whmcs } from "../integrations/whmcs/client.ts";
 import { defineJobKind, rejected } from "../queues/job-kind.ts";
@@ -27,7 +27,7 @@ export const provisioning = defineJobKind({
     },
   ],
 
-  async run({ orderId }, step, { salesforce, whmcs }: Services) {
+  async run({ orderId }, step, { salesforce, whmcs }: Services, job) {
     const order = await step("read the order", "repeat", () => salesforce.orderForProvisioning(orderId));
     if (order === null) return rejected(unknownOrder);
     const { opportunity } = order;
@@ -46,6 +46,7 @@ export const provisioning = defineJobKind({
       "add the order",
       { find: () => settleOrder(whmcs, clientId, opportunityId, lines) },
       async () => {
+        if (job.resumed) await checkStillApproved(salesforce, orderId);
         const added = await whmcs.addOrder({ clientId, opportunityId, lines });
         return { whmcsOrderId: added.orderId, serviceId: added.serviceIds[0] ?? null };
       },
@@ -79,6 +80,17 @@ function notApproved(status: string) {
     title: `The order is ${status}, not Approved.`,
     detail: "Customer Service approves it in Salesforce; that announces it by itself. Nothing was written.",
   };
+}
+
+/** Hours may have passed since the order was read: Customer Service may have taken it back. */
+async function checkStillApproved(salesforce: Salesforce, orderId: OrderId): Promise<void> {
+  const order = await salesforce.orderForProvisioning(orderId);
+  if (order !== null && order.status === "Approved" && order.opportunity?.stage === "Post Processing") return;
+  throw needsPerson(
+    "order-taken-back",
+    "The order was changed while its provisioning waited: it is no longer approved, or its opportunity no longer in Post Processing.",
+    "Nothing was ordered. If the customer shall have it all the same, set both back in Salesforce, then retry.",
+  );
 }
 
 /** What provisioning needs of an order, or a failure that says what a person must fill in. */
@@ -225,8 +237,4 @@ async function findLink(
     `The opportunity is linked to WHMCS service ${String(linked)}, and this order made ${String(serviceId)}.`,
     "Decide which of the two the customer shall have, cancel the other in WHMCS, and correct WHMCS_Service_ID__c and the stage in Salesforce.",
   );
-}
-
-function needsPerson(code: string, title: string, detail: string): RejectedError {
-  return new RejectedError({ code, title, detail, vendor: null });
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { RejectedError } from "../domain/errors.ts";
+import { needsPerson, type RejectedError } from "../domain/errors.ts";
 import { isEnded, STAGE, typeOfCommodity } from "../domain/opportunity.ts";
 import { opportunityId } from "../domain/salesforce-id.ts";
 import type { DueCancellation, Salesforce } from "../integrations/salesforce/client.ts";
@@ -25,20 +25,27 @@ export const termination = defineJobKind({
     const due = await step("read the opportunity", "repeat", () => salesforce.dueCancellation(opportunityId));
     if (due === null) return rejected(unknownOpportunity);
     const isOver = due.stage === STAGE.cancelled; // only the Case was left open
-    if (!isOver && (due.stage !== STAGE.cancelling || due.endsAt === null || new Date(due.endsAt) > job.acceptedAt)) {
-      return rejected(notDue(due));
-    }
-    const serviceId = linked(due);
-    const isSim = typeOfCommodity(due.commodity) === "SIM";
+    if (!isOver && !isDue(due, job.acceptedAt)) return rejected(notDue(due));
+    /** Days may have passed since it was read: the customer may have stayed after all. */
+    const stillDue = async () => {
+      if (!job.resumed) return;
+      const now = await salesforce.dueCancellation(opportunityId);
+      if (now === null || (now.stage !== STAGE.cancelled && !isDue(now, job.acceptedAt))) throw noLongerDue();
+    };
 
-    const status = await step("look at the service", "repeat", () => whmcs.serviceStatus(serviceId));
-    if (!isSim && !isEnded(status)) return rejected(stillRuns(serviceId));
-    if (isSim && !isEnded(status)) {
-      const find = async () => isEnded(await whmcs.serviceStatus(serviceId)) || undefined;
-      await step("end the service", { find }, async () => {
-        await whmcs.terminate(serviceId);
-        return true;
-      });
+    if (!isOver) {
+      const serviceId = linked(due);
+      const isSim = typeOfCommodity(due.commodity) === "SIM";
+      const status = await step("look at the service", "repeat", () => whmcs.serviceStatus(serviceId));
+      if (!isSim && !isEnded(status)) return rejected(stillRuns(serviceId));
+      if (isSim && !isEnded(status)) {
+        const find = async () => isEnded(await whmcs.serviceStatus(serviceId)) || undefined;
+        await step("end the service", { find }, async () => {
+          await stillDue();
+          await whmcs.terminate(serviceId);
+          return true;
+        });
+      }
     }
 
     const caseIds = mayClose(due)
@@ -46,16 +53,25 @@ export const termination = defineJobKind({
       : [];
     const find = () => findClosed(salesforce, due);
     await step("close the cancellation", { find }, async () => {
+      await stillDue();
       await salesforce.closeCancellation({ opportunityId, caseIds });
       return true;
     });
     const [caseId] = caseIds;
     return {
       outcome: "done",
-      result: { opportunityId, whmcsServiceId: serviceId, ...(caseId !== undefined && { caseId }) },
+      result: {
+        opportunityId,
+        ...(due.whmcsServiceId !== null && { whmcsServiceId: due.whmcsServiceId }),
+        ...(caseId !== undefined && { caseId }),
+      },
     };
   },
 });
+
+function isDue({ stage, endsAt }: DueCancellation, now: Date): boolean {
+  return stage === STAGE.cancelling && endsAt !== null && new Date(endsAt) <= now;
+}
 
 /** An Internet Case stays open until the rented equipment is back, or need not come back. */
 function mayClose({ commodity, lineReturn }: DueCancellation): boolean {
@@ -71,12 +87,19 @@ async function findClosed(salesforce: Salesforce, due: DueCancellation): Promise
 
 function linked({ whmcsServiceId }: DueCancellation): number {
   if (whmcsServiceId !== null) return whmcsServiceId;
-  throw new RejectedError({
-    code: "no-service-link",
-    title: "The opportunity has no WHMCS service.",
-    detail: "Fill in WHMCS_Service_ID__c on it in Salesforce, then retry. Nothing was ended.",
-    vendor: null,
-  });
+  throw needsPerson(
+    "no-service-link",
+    "The opportunity has no WHMCS service.",
+    "Fill in WHMCS_Service_ID__c on it in Salesforce, then retry. Nothing was ended.",
+  );
+}
+
+function noLongerDue(): RejectedError {
+  return needsPerson(
+    "no-longer-due",
+    "The cancellation was taken back, or put off, while its end waited.",
+    "Nothing more was written. If an earlier attempt may have ended the service in WHMCS, look there.",
+  );
 }
 
 const unknownOpportunity = {

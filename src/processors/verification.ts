@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { storedDocument } from "../domain/document.ts";
+import { UnavailableError } from "../domain/errors.ts";
 import { dayInJapan } from "../domain/japan-calendar.ts";
 import { accountId } from "../domain/salesforce-id.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
@@ -48,7 +49,7 @@ export const verification = defineJobKind({
     /** The document is of no more use here: Salesforce has it, or wants none. */
     const erase = () =>
       step("erase the document", "repeat", async () => {
-        await documents.erase(document.id);
+        await documents.erase(document.id).catch(leftToTheSweep);
         return true;
       });
 
@@ -85,6 +86,7 @@ export const verification = defineJobKind({
           }),
       ));
     await step("update the account", { find: () => findMark(salesforce, request, job) }, async () => {
+      if (job.resumed && (await isOvertaken(salesforce, request, job))) return true;
       await salesforce.markVerification({ accountId, autoApproved, submittedAt: job.acceptedAt });
       return true;
     });
@@ -108,6 +110,17 @@ function ofThisSubmission(like: readonly UploadedDocument[], isRejected: boolean
   return newest?.contentVersionId;
 }
 
+/** A store that is away must not fail what is done: the nightly sweep erases what is left over. */
+function leftToTheSweep(error: unknown): void {
+  if (!(error instanceof UnavailableError)) throw error;
+}
+
+/** Whether the identity was verified, or another document submitted, while this one waited. */
+async function isOvertaken(salesforce: Salesforce, request: z.infer<typeof payload>, job: JobFacts): Promise<boolean> {
+  const account = await salesforce.verification(request.accountId);
+  return account?.status === "Verified" || (await findMark(salesforce, request, job)) === true;
+}
+
 /** Whether the account carries this submission's mark, whatever Customer Service made of it since. */
 async function findMark(
   salesforce: Salesforce,
@@ -118,5 +131,6 @@ async function findMark(
   if (account === null || account.submittedAt === null) return undefined;
   if (autoApproved && (account.status === "Submitted" || account.status === "Pending")) return undefined; // an earlier one's
   const seconds = (moment: Date) => Math.floor(moment.getTime() / 1000); // Salesforce keeps no more
-  return seconds(new Date(account.submittedAt)) === seconds(acceptedAt) || undefined;
+  // A later one stands for whatever came after this submission: it is not taken back.
+  return seconds(new Date(account.submittedAt)) >= seconds(acceptedAt) || undefined;
 }

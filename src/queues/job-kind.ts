@@ -35,6 +35,11 @@ export interface JobFacts {
   readonly id: string;
   /** The moment the request was accepted: every rule about "today" uses it (`spec/rules.md`, first section). */
   readonly acceptedAt: Date;
+  /**
+   * Whether an earlier attempt had begun an effect, however long ago: what it read is remembered, so a write that comes only
+   * now looks first whether it is still wanted.
+   */
+  readonly resumed: boolean;
   readonly hand: Hand;
 }
 

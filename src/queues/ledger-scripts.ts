@@ -137,7 +137,7 @@ return answers
 
 /**
  * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, how long a
- * turn lasts (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
+ * turn lasts (ms), how long the ledger of a job that ended well is kept (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
  * accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or an empty text, and two for each step that is remembered: its name, and its
  * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
@@ -158,8 +158,21 @@ for i = 1, #all, 2 do
 end
 if job.outcome then return { 'ended', job.outcome } end
 
-local key = redis.call('HMGET', KEYS[2], 'now', 'last')
+local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
 if key[1] and key[1] ~= id then return { 'wait' } end
+
+-- A job that failed, gave its key back and is retried now, when a later one has done the same work: that is the answer.
+if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumber(key[4] or 0) > tonumber(job.accepted) then
+  local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
+  if outcome then
+    redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
+    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    changed()
+    return { 'ended', outcome }
+  end
+end
+
 if KEYS[3] then
   local holder = redis.call('GET', KEYS[3])
   if holder and holder ~= id then return { 'wait' } end

@@ -180,7 +180,9 @@ export function openLedger({
     },
 
     async begin(job: JobKeys): Promise<Beginning> {
-      const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs]));
+      const [state, ...rest] = strings(
+        await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs, MEMORY_MS]),
+      );
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "wait") return { state };
       const [accepted, suspect, spent, outageMs, away, ...steps] = rest;

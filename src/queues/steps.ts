@@ -134,7 +134,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
         code: "in-doubt",
         title: `It is not known whether "${name}" happened.`,
         detail:
-          "No program can find out. Look in the other system whether it is there, then say so here; nothing is sent again until then.",
+          "No program can find out, so nothing is sent again by itself. Look in the other system whether it is there, and settle by hand what is missing.",
         vendor: null,
       });
     }

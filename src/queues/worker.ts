@@ -121,7 +121,12 @@ async function attemptAndTell<Payload, Services>(
     await setting.onEnd?.(queued.id ?? "");
     return outcome;
   } catch (error) {
-    if (error instanceof AttemptFailed && error.delayMs === null) await setting.onEnd?.(queued.id ?? "");
+    if (error instanceof AttemptFailed && error.delayMs === null) {
+      // Whatever comes of telling it, the job stays failed: another error would make BullMQ run it anew.
+      await setting
+        .onEnd?.(queued.id ?? "")
+        .catch((err: unknown) => kindLog.error({ err, job: queued.id }, "nobody could be told that it failed"));
+    }
     throw error;
   }
 }
@@ -160,7 +165,11 @@ async function attempt<Payload, Services>(
   };
 
   const beginning = await ledger.begin(keys);
-  if (beginning.state === "ended") return beginning.outcome;
+  if (beginning.state === "ended") {
+    log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
+    report("completed");
+    return beginning.outcome;
+  }
   if (beginning.state === "wait") {
     // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
     if (kind.schedule !== undefined) return { outcome: "done", result: {} };
@@ -181,7 +190,7 @@ async function attempt<Payload, Services>(
   const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
   try {
     if (!readable) throw payload;
-    const facts = { id, acceptedAt, hand: handFrom(kind.name, id, setting) };
+    const facts = { id, acceptedAt, resumed: remembered.size > 0, hand: handFrom(kind.name, id, setting) };
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
     if (unvisited.length > 0) throw unknownSteps(unvisited);

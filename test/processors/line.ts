@@ -175,7 +175,12 @@ export async function openLine({
         const found = looksFirst && typeof ifInDoubt === "object" ? await ifInDoubt.find() : undefined;
         return found ?? (await perform());
       };
-      return await kind.run(kind.payload.parse(payload), step, services, { id: "job-1", acceptedAt, hand });
+      return await kind.run(kind.payload.parse(payload), step, services, {
+        id: "job-1",
+        acceptedAt,
+        resumed: false,
+        hand,
+      });
     },
     /** Resolves once no job waits or runs any more, those that jobs handed on among them. */
     async rest(): Promise<void> {

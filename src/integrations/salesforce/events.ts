@@ -46,18 +46,39 @@ export function eventVerbs(
           sessions.refuse(session);
           over.reject(ended("salesforce-events-signed-out", "Salesforce ended the session of the event stream."));
         }),
+        refusals((error) => over.reject(error)),
       ]);
+      const late = setTimeout(() => {
+        over.reject(ended("salesforce-events-silent", "Salesforce did not answer the subscription to its events."));
+      }, SUBSCRIBE_WITHIN_MS);
+      let listening = true;
       try {
         const subscription = client.subscribe(CHANNEL, (heard: unknown) => {
           const { success, data } = message.safeParse(heard);
-          if (success) hear({ replayId: data.event.replayId, orderId: data.payload[orderField] });
+          if (success && listening) hear({ replayId: data.event.replayId, orderId: data.payload[orderField] });
         });
-        subscription.then(undefined, (error: unknown) => over.reject(refused(error)));
+        subscription.then(
+          () => clearTimeout(late),
+          (error: unknown) => over.reject(refused(error)),
+        );
         await over.promise;
       } finally {
+        listening = false;
+        clearTimeout(late);
         signal.removeEventListener("abort", stop);
         (client as unknown as { disconnect(): void }).disconnect(); // jsforce's types of its client leave it out
       }
+    },
+  };
+}
+
+/** Hears of subscriptions that are refused later, when the library subscribes again by itself after a lost session. */
+function refusals(tell: (error: UnavailableError) => void) {
+  return {
+    incoming(heard: { channel?: string; successful?: boolean; error?: string }, next: (heard: unknown) => void) {
+      if (heard.channel === "/meta/subscribe" && heard.successful === false)
+        tell(refused({ message: heard.error ?? "" }));
+      next(heard);
     },
   };
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { STAGE } from "../../domain/opportunity.ts";
+import { endOf, STAGE } from "../../domain/opportunity.ts";
 import {
   at,
   caseIdAnswer,
@@ -50,7 +50,10 @@ export function sweepVerbs(
     commodity: at(row, [commodity], text),
     whmcsServiceId: at(row, [service], whmcsId),
     lineReturn: at(row, [lineReturn], text),
-    endsAt: at(row, [at(row, [simScheduled], text) === null ? scheduled : simScheduled], text),
+    endsAt: endOf(at(row, [commodity], text), {
+      sim: at(row, [simScheduled], text),
+      others: at(row, [scheduled], text),
+    }),
   });
   const dueFields = names(["Id", client.join("."), stage, commodity, service, lineReturn, scheduled, simScheduled]);
 
@@ -71,7 +74,8 @@ export function sweepVerbs(
           salesforce,
           soql`SELECT ${dueFields} FROM Opportunity WHERE ${name(stage)} = ${STAGE.cancelling} AND (${name(scheduled)} <= ${now} OR ${name(simScheduled)} <= ${now}) ORDER BY Id`,
         );
-        return rows.map(dueOf);
+        // The query cannot tell whose date is which: a date that another service left behind does not count.
+        return rows.map(dueOf).filter(({ endsAt }) => endsAt !== null && new Date(endsAt) <= now);
       });
     },
 
