@@ -12,7 +12,6 @@ import { type Fields, type Line, openLine, type SandboxState } from "./line.ts";
 /** A job that comes back hours later, by itself or since an operator retries it, meets a world that went on without it. */
 
 const ATTEMPTS = 3;
-const SETTLED_AFTER_MS = 1300; // a little more than the line's settling time
 const MONTH = monthsAfter(monthInJapan(new Date()), 1);
 const LATER = monthsAfter(MONTH, 2);
 
@@ -88,7 +87,6 @@ describe("a cancellation in doubt", () => {
     const second = await cancel("Internet", LATER);
     expect(second.outcome).toBe("done");
     const chosen = await ofOpportunity("activeInternet");
-    await new Promise((resolve) => setTimeout(resolve, SETTLED_AFTER_MS)); // until nothing of the first may land any more
     expect(await line.retry(first)).toMatchObject({ state: "failed", failure: { code: "settled-otherwise" } });
     expect(await ofOpportunity("activeInternet")).toEqual(chosen);
     expect(await casesOf("activeInternet")).toHaveLength(1);
@@ -109,7 +107,6 @@ describe("the end of a service", () => {
       StageName: "Active",
       SIMScheduledCancellationDateAndTime__c: null,
     });
-    await new Promise((resolve) => setTimeout(resolve, SETTLED_AFTER_MS)); // as above
     expect(await line.retry(job)).toMatchObject({ state: "failed", failure: { code: "no-longer-due" } });
     const { whmcs } = await line.state();
     expect(whmcs.services.find(({ id }) => id === Number(seed.services["activeSim"]))?.status).toBe("Active");
@@ -132,7 +129,6 @@ describe("an order in doubt", () => {
     const job = await line.carry(provisioning, { orderId });
     expect(job.state).toBe("failed");
     await line.edit("Order", orderId, { Status: "Cancelled" });
-    await new Promise((resolve) => setTimeout(resolve, SETTLED_AFTER_MS)); // as above
     expect(await line.retry(job)).toMatchObject({ state: "failed", failure: { code: "order-taken-back" } });
     expect((await line.state()).whmcs.orders).toEqual([]);
   });
