@@ -65,7 +65,7 @@ export const PROBLEMS = {
   },
   "not-accepted": {
     status: 503,
-    title: "The request was not accepted.",
+    title: "Nobody can say yet whether the request was accepted.",
     help: "Nothing may be relied on. Send it again, with the same Idempotency-Key, after as many seconds as Retry-After says.",
   },
   unavailable: {

@@ -78,7 +78,10 @@ function notApproved(status: string) {
   return {
     code: "order-not-approved",
     title: `The order is ${status}, not Approved.`,
-    detail: "Customer Service approves it in Salesforce; that announces it by itself. Nothing was written.",
+    detail:
+      status === "Pending Review"
+        ? "Customer Service approves it in Salesforce; that announces it by itself. Nothing was written."
+        : "Nothing was written. Whether it shall be provisioned all the same, Customer Service says in Salesforce.",
   };
 }
 

@@ -4,7 +4,7 @@ import { UnavailableError } from "../domain/errors.ts";
 import { dayInJapan } from "../domain/japan-calendar.ts";
 import { accountId } from "../domain/salesforce-id.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
-import type { Salesforce, UploadedDocument } from "../integrations/salesforce/client.ts";
+import type { Salesforce, UploadedDocument, Verification } from "../integrations/salesforce/client.ts";
 import { defineJobKind, type JobFacts, rejected } from "../queues/job-kind.ts";
 
 interface Services {
@@ -85,8 +85,8 @@ export const verification = defineJobKind({
             content: await documents.open(document.id),
           }),
       ));
-    await step("update the account", { find: () => findMark(salesforce, request, job) }, async () => {
-      if (job.resumed && (await isOvertaken(salesforce, request, job))) return true;
+    await step("update the account", { find: () => findMark(salesforce, request, account, job) }, async () => {
+      if (job.resumed && (await isOvertaken(salesforce, request, account, job))) return true;
       await salesforce.markVerification({ accountId, autoApproved, submittedAt: job.acceptedAt });
       return true;
     });
@@ -116,19 +116,26 @@ function leftToTheSweep(error: unknown): void {
 }
 
 /** Whether the identity was verified, or another document submitted, while this one waited. */
-async function isOvertaken(salesforce: Salesforce, request: z.infer<typeof payload>, job: JobFacts): Promise<boolean> {
+async function isOvertaken(
+  salesforce: Salesforce,
+  request: z.infer<typeof payload>,
+  before: Verification,
+  job: JobFacts,
+): Promise<boolean> {
   const account = await salesforce.verification(request.accountId);
-  return account?.status === "Verified" || (await findMark(salesforce, request, job)) === true;
+  return account?.status === "Verified" || (await findMark(salesforce, request, before, job)) === true;
 }
 
 /** Whether the account carries this submission's mark, whatever Customer Service made of it since. */
 async function findMark(
   salesforce: Salesforce,
   { accountId, autoApproved }: z.infer<typeof payload>,
+  before: Verification,
   { acceptedAt }: JobFacts,
 ): Promise<true | undefined> {
   const account = await salesforce.verification(accountId);
   if (account === null || account.submittedAt === null) return undefined;
+  if (account.status === before.status && account.submittedAt === before.submittedAt) return undefined; // nobody wrote since
   if (autoApproved && (account.status === "Submitted" || account.status === "Pending")) return undefined; // an earlier one's
   const seconds = (moment: Date) => Math.floor(moment.getTime() / 1000); // Salesforce keeps no more
   // A later one stands for whatever came after this submission: it is not taken back.

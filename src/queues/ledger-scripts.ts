@@ -301,16 +301,20 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), how long a turn is kept for a step in doubt (ms), notes.
+ * how long the ledger of a failed job is kept (ms), notes.
  */
 export const pause = script(`${RECORD}${CHANGED}
-record(7)
+record(6)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
--- In doubt, or another worker is inside: this attempt leaves no active step of its own behind.
-local open = false
+-- How long something may still arrive, of a step in doubt or one that another worker is inside: this attempt leaves no
+-- active step of its own behind. Until then no other job may go by what it finds.
+local landing = 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'step ' and cjson.decode(all[i + 1]).state ~= 'done' then open = true end
+  if string.sub(all[i], 1, 5) == 'step ' then
+    local step = cjson.decode(all[i + 1])
+    if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+  end
 end
 if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
@@ -329,14 +333,14 @@ else
   redis.call('HSET', KEYS[1], 'failed', now)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   -- The key itself is kept for good: it is the sign for the next job to look before it writes.
-  if not open and redis.call('HGET', KEYS[2], 'now') == id then
+  if landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
     redis.call('HDEL', KEYS[2], 'now')
     redis.call('HSET', KEYS[2], 'outcome', 'failed')
   end
 end
 changed()
 if KEYS[3] and redis.call('GET', KEYS[3]) == id then
-  if open then redis.call('PEXPIRE', KEYS[3], ARGV[6]) else redis.call('DEL', KEYS[3]) end
+  if landing > 0 then redis.call('PEXPIRE', KEYS[3], landing) else redis.call('DEL', KEYS[3]) end
 end
 return 0
 `);

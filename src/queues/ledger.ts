@@ -274,7 +274,6 @@ export function openLedger({
         "delayMs" in pause ? pause.delayMs : -1,
         "waitsFor" in pause ? pause.waitsFor : "",
         FAILED_KEPT_MS,
-        timing.settleMs,
         ...notesOf(job, notes),
       ]);
     },

@@ -2,6 +2,7 @@ import { DelayedError, type Job, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
+  InDoubtError,
   isClassified,
   RejectedError,
   UnavailableError,
@@ -290,7 +291,8 @@ function helpsToRetry(error: ClassifiedError): boolean {
 }
 
 function failureOf(error: ClassifiedError): Failure {
-  const { code, title, detail, vendor } = error;
+  const { title, detail, vendor } = error;
+  const code = error instanceof InDoubtError ? "in-doubt" : error.code; // the contract's section 3
   return { code, title, detail, vendor, retryable: helpsToRetry(error), at: new Date().toISOString() };
 }
 

@@ -124,12 +124,13 @@ describe("a residence card", () => {
     });
   });
 
-  it("which was rejected is uploaded again where the customer sends it again", async () => {
+  it("which was rejected is uploaded again where the customer sends it again, however soon", async () => {
     await submit("unasked", CARD);
     const { Id } = await accountNamed("unasked");
     await line.edit("Account", Id, { Id_Verification_Status__c: "Rejected" });
     await submit("unasked", CARD);
     expect(await files()).toHaveLength(2);
+    expect(await accountNamed("unasked")).toMatchObject({ Id_Verification_Status__c: "Submitted" });
   });
 
   it("of an account that Salesforce does not have is rejected", async () => {
