@@ -1,4 +1,5 @@
+import { boundaries } from "./boundaries.ts";
 import type { Experiment } from "./experiment.ts";
 
 /** Every experiment. `npm run chaos` runs them all, the suite a short run of each. */
-export const experiments: readonly Experiment[] = [];
+export const experiments: readonly Experiment[] = [boundaries];
