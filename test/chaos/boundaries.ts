@@ -1,16 +1,14 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import path from "node:path";
-import type { Redis } from "ioredis";
-import * as ledgerScripts from "../../src/queues/ledger-scripts.ts";
 import type { JobView } from "../../src/queues/job-view.ts";
-import type { Script } from "../../src/queues/script.ts";
-import { isProper, type Line, openLine } from "../processors/line.ts";
-import { type Request, requests } from "../processors/requests.ts";
+import type { Line } from "../processors/line.ts";
+import { requests } from "../processors/requests.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { compare, effectsSince, type Difference } from "./effects.ts";
-import type { Experiment, Finding, Random, Scale } from "./experiment.ts";
-import { type Command, type Passage, type RedisProxy, startRedisProxy } from "./redis-proxy.ts";
+import { compare, type Difference, effectsSince } from "./effects.ts";
+import { type Exchange, namesOfExchanges } from "./exchanges.ts";
+import type { Experiment, Finding, Scale } from "./experiment.ts";
+import { ordinaryExchanges } from "./ordinary.ts";
+import { startWorkers } from "./several.ts";
+import { choose, inTurns, oneAtATime, spread, sum } from "./turns.ts";
+import { closeWorld, environmentOf, openWorld, take, type World } from "./world.ts";
 
 /**
  * A worker talks to Redis and to vendors, one exchange after the other. It is killed at every one of them, twice: when
@@ -25,11 +23,6 @@ interface Boundary {
   readonly side: "before" | "after";
 }
 
-type Exchange =
-  /** `nth` of this name in the job and those that it handed on. */
-  | { readonly with: "Redis"; readonly name: string; readonly nth: number }
-  | { readonly with: "vendor"; readonly vendor: string; readonly operation: string; readonly nth: number };
-
 /** A step's lease is twice this, and a lost request is waited for 12 times: both are over when the dead worker's lock is. */
 const DEADLINE_MS = 2_400;
 
@@ -42,8 +35,6 @@ const KILLS_AT_ONCE = 4;
 
 /** A boundary whose job was too slow to get there is tried again. */
 const TRIES = 4;
-
-const A_DAY_MS = 86_400_000;
 
 export const boundaries: Experiment = {
   name: "boundaries",
@@ -107,86 +98,10 @@ interface Death {
   readonly convergedMs: number;
 }
 
-/** A line, and the proxy by which a worker of its own reaches Redis. */
-interface World {
-  readonly request: Request;
-  readonly line: Line;
-  readonly proxy: RedisProxy;
-  readonly payload: unknown;
-  readonly before: Awaited<ReturnType<typeof effectsSince.start>>;
-}
-
-async function openWorld(redis: TestRedis, request: Request, watch: (prefix: string) => (command: Command) => Passage) {
-  const line = await openLine({
-    redisUrl: redis.url,
-    environment: {
-      VENDOR_TIMEOUT_MS: String(DEADLINE_MS),
-      RETRY_ATTEMPTS: "20",
-      RETRY_BASE_MS: "20",
-      SWEEP_INTERVAL_MS: String(A_DAY_MS),
-      PORT: "0",
-    },
-  });
-  const proxy = await startRedisProxy(redis.port, watch(line.engine.prefix));
-  await keepQuiet(line);
-  const payload = (await request.prepare?.(line)) ?? request.payload;
-  await line.forgetCalls();
-  return { request, line, proxy, payload, before: await effectsSince.start(line) } satisfies World;
-}
-
-/** No sweep begins by itself, and nobody looks whether the vendors are set up: only the request's own work is seen. */
-async function keepQuiet({ engine }: Line): Promise<void> {
-  await engine.redis.set(`${engine.prefix}:org-check-turn`, "taken");
-  for (const kind of ["approval-sweep", "document-sweep"])
-    await engine.queues
-      .get(kind)
-      ?.upsertJobScheduler(kind, { every: A_DAY_MS, startDate: Date.now() + A_DAY_MS }, { name: kind, data: {} });
-}
-
-async function closeWorld({ line, proxy }: World): Promise<void> {
-  await line.close();
-  await proxy.close();
-}
-
-/** Every boundary there is: an ordinary run of each request is watched. */
+/** Every boundary there is. */
 async function boundariesOf(redis: TestRedis): Promise<readonly Boundary[]> {
-  const exchanges = new Map<World, Exchange[]>();
-  const worlds: World[] = [];
-  for (const request of Object.values(requests)) {
-    const seen: Exchange[] = [];
-    const world = await openWorld(redis, request, (prefix) => {
-      const nameOf = namesOfExchanges(prefix);
-      return (command) => {
-        const exchange = nameOf(command);
-        if (exchange !== undefined) seen.push(exchange);
-        return "pass";
-      };
-    });
-    worlds.push(world);
-    exchanges.set(world, seen);
-  }
-  const worker = await startWorkers(worlds.map(({ line, proxy }) => ({ ...line.environment, REDIS_URL: proxy.url })));
-  const names = Object.keys(requests);
-  const found = await Promise.all(
-    worlds.map(async (world, at) => {
-      const { id } = await take(world);
-      const job = await world.line.engine.until(id, "completed", "failed");
-      if (job.state !== "completed")
-        throw new Error(`an ordinary ${names[at] ?? ""} failed: ${JSON.stringify(job.failure)}`);
-      await world.line.rest();
-      const calls = (await world.line.calls()).filter(isProper);
-      const ofVendors = calls.map(({ vendor, operation }, call): Exchange => {
-        const nth = calls.slice(0, call).filter((one) => one.vendor === vendor && one.operation === operation).length;
-        return { with: "vendor", vendor, operation, nth };
-      });
-      return [...(exchanges.get(world) ?? []), ...ofVendors].flatMap((exchange) =>
-        (["before", "after"] as const).map((side) => ({ request: names[at] ?? "", exchange, side })),
-      );
-    }),
-  );
-  await worker.kill();
-  await Promise.all(worlds.map(closeWorld));
-  return found.flat();
+  const exchanges = await ordinaryExchanges(redis, DEADLINE_MS);
+  return exchanges.flatMap((exchange) => (["before", "after"] as const).map((side) => ({ ...exchange, side })));
 }
 
 /** Brings a job to each boundary, kills the worker of all of them, starts another, and looks what came of it. */
@@ -201,8 +116,7 @@ async function killTogether(
   try {
     const killedAt = await startOne(async () => {
       for (const boundary of group) worlds.push({ ...(await openWorldAt(redis, boundary, held)), boundary });
-      const environments = worlds.map(({ line, proxy }) => ({ ...line.environment, REDIS_URL: proxy.url }));
-      const first = await startWorkers(environments);
+      const first = await startWorkers(worlds.map(environmentOf));
       let killAt = performance.now() + REACHED_WITHIN_MS;
       await Promise.all(worlds.map(async (world) => jobs.set(world, (await take(world)).id)));
       while (held.size < group.length && performance.now() < killAt) {
@@ -252,7 +166,7 @@ async function openWorldAt(redis: TestRedis, boundary: Boundary, held: Set<Bound
   const { exchange, side } = boundary;
   const request = requests[boundary.request];
   if (request === undefined) throw new Error(`no request is called ${boundary.request}`);
-  const world = await openWorld(redis, request, (prefix) => {
+  const world = await openWorld(redis, request, DEADLINE_MS, (prefix) => {
     const nameOf = namesOfExchanges(prefix);
     return (command) => {
       const now = nameOf(command);
@@ -269,12 +183,6 @@ async function openWorldAt(redis: TestRedis, boundary: Boundary, held: Set<Bound
   return world;
 }
 
-async function take({ line, request, payload }: World): Promise<JobView> {
-  const taken = await line.engine.accept(request.kind, payload);
-  if (taken.how === "key-reused") throw new Error("no key was given");
-  return taken.job;
-}
-
 /** When a worker took the job up, or somebody else's work ended, after `moment` (ms). */
 async function begunAfter({ engine }: Line, kind: string, id: string, moment: number): Promise<number> {
   for (;;) {
@@ -285,112 +193,7 @@ async function begunAfter({ engine }: Line, kind: string, id: string, moment: nu
   }
 }
 
-/** The digests by which the ledger's scripts are sent, with their names. */
-const LEDGER_SCRIPTS: ReadonlyMap<string, string> = await digests();
-
-async function digests(): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const { accept: _whole, ...byDigest } = ledgerScripts;
-  for (const [name, script] of Object.entries<Script>(byDigest)) {
-    const spy = {
-      evalsha: async (sha: string) => {
-        found.set(sha, name);
-      },
-    };
-    await script(spy as unknown as Redis, [], []); // all that a script asks of its connection
-  }
-  return found;
-}
-
-/** Names what goes by of the ledger and of a job's completion; undefined for all that concerns no job's progress. */
-function namesOfExchanges(prefix: string): (command: Command) => Exchange | undefined {
-  const kinds = new Map<string, string>();
-  const seen = new Map<string, number>();
-  const nameOf = ([name = "", script = "", count = "", ...rest]: Command): string | undefined => {
-    const [keys, args] = [rest.slice(0, Number(count)), rest.slice(Number(count))];
-    if (name.toLowerCase() === "eval" && keys[0] === `${prefix}:era`) return `${args[3] ?? ""}: is handed on`;
-    if (name.toLowerCase() !== "evalsha") return undefined;
-    if (keys.length === 14 && keys[10]?.endsWith(":completed") === true)
-      return `${keys[0]?.split(":").at(-2) ?? ""}: leaves the queue`;
-    const verb = LEDGER_SCRIPTS.get(script);
-    const [ledger, id] = keys[0]?.split(":ledger:") ?? [];
-    if (verb === undefined || ledger !== prefix || id === undefined) return undefined;
-    if (verb === "begin") kinds.set(id, args[1] ?? "");
-    return `${kinds.get(id) ?? ""}: ${verb}${verb === "claim" ? ` "${args[0] ?? ""}"` : ""}`;
-  };
-  return (command) => {
-    const name = nameOf(command);
-    if (name === undefined) return undefined;
-    const nth = seen.get(name) ?? 0;
-    seen.set(name, nth + 1);
-    return { with: "Redis", name, nth };
-  };
-}
-
-const HOST = path.join(import.meta.dirname, "several-workers.ts");
-
-/** Resolves once each of them takes work. */
-async function startWorkers(environments: readonly Readonly<Record<string, string>>[]) {
-  const child = spawn(process.execPath, [HOST], {
-    env: { PATH: process.env["PATH"] },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const dieWithUs = () => child.kill("SIGKILL");
-  process.once("exit", dieWithUs);
-  const gone = once(child, "close");
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (words: string) => (said += words));
-  child.stdin.end(JSON.stringify(environments));
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.setEncoding("utf8").on("data", (words: string) => {
-      said += words;
-      if (words.includes("all of them work")) resolve();
-    });
-    void gone.then(() => reject(new Error(`the workers ended:\n${said}`)));
-  });
-  return {
-    async kill() {
-      child.kill("SIGKILL");
-      await gone;
-      process.off("exit", dieWithUs);
-    },
-  };
-}
-
 function named({ request, exchange, side }: Boundary): string {
   const what = exchange.with === "Redis" ? exchange.name : `${exchange.vendor} ${exchange.operation}`;
   return `${request}, ${side} "${what}" ${String(exchange.nth + 1)}`;
 }
-
-function choose<T>(all: readonly T[], count: number, random: Random): T[] {
-  const left = [...all];
-  return Array.from({ length: Math.min(count, left.length) }, () =>
-    left.splice(random.between(0, left.length - 1), 1),
-  ).flat();
-}
-
-/** Groups of at most `size`, and boundaries of one request far from each other. */
-function spread<T>(all: readonly T[], size: number): T[][] {
-  const count = Math.ceil(all.length / size);
-  return Array.from({ length: count }, (_, group) => all.filter((_one, at) => at % count === group));
-}
-
-async function inTurns<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
-  const waiting = [...all];
-  const go = async () => {
-    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) await work(one);
-  };
-  await Promise.all(Array.from({ length: atOnce }, go));
-}
-
-/** Work that must not share the machine: what is measured there has a deadline. */
-function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-}
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);

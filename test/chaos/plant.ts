@@ -146,9 +146,9 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
 /** Portals that ask one check after the other until `stop`; gives all the answers. */
 export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = {}) {
   const answers: Answer[] = [];
-  let stopped = false;
+  const over = new AbortController();
   const portal = async () => {
-    while (!stopped) {
+    while (!over.signal.aborted) {
       answers.push(await plant.ask(api));
       await pause(restMs);
     }
@@ -157,7 +157,7 @@ export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = 
   return {
     answers,
     async stop(): Promise<readonly Answer[]> {
-      stopped = true;
+      over.abort();
       await all;
       return answers;
     },
