@@ -23,14 +23,16 @@ export interface TestRedis {
 export interface TestRedisOptions {
   /** Redis's `save` setting, e.g. `"900 1"`; by default no snapshots, the append-only file alone. */
   readonly save?: string;
+  /** Redis's `appendfsync` setting; by default that of the deployed one, which loses nothing. */
+  readonly appendfsync?: "always" | "everysec";
 }
 
 const SIGNALS_THAT_PAUSE: ReadonlySet<NodeJS.Signals> = new Set(["SIGSTOP", "SIGCONT"]);
 
 /** Starts a Redis server on a free port, with its data in a temporary folder. Resolves once it answers. */
-export async function startRedis({ save = "" }: TestRedisOptions = {}): Promise<TestRedis> {
+export async function startRedis({ save = "", appendfsync = "always" }: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = await mkdtemp(path.join(tmpdir(), "handoff-redis-"));
-  const started = await onAFreePort(folder, save);
+  const started = await onAFreePort(folder, { save, appendfsync });
   const { port } = started;
   let { server } = started;
 
@@ -46,7 +48,7 @@ export async function startRedis({ save = "" }: TestRedisOptions = {}): Promise<
     },
     async restart() {
       await end(server);
-      server = await launch(folder, port, save);
+      server = await launch(folder, port, { save, appendfsync });
     },
     async stop() {
       await end(server);
@@ -64,27 +66,30 @@ interface Server {
 }
 
 /** Between finding a free port and listening on it, another process may take it: then the next one is tried. */
-async function onAFreePort(folder: string, save: string, triesLeft = 5): Promise<{ server: Server; port: number }> {
+async function onAFreePort(
+  folder: string,
+  options: Required<TestRedisOptions>,
+  triesLeft = 5,
+): Promise<{ server: Server; port: number }> {
   const port = await freePort();
   try {
-    return { server: await launch(folder, port, save), port };
+    return { server: await launch(folder, port, options), port };
   } catch (error) {
     if (triesLeft > 1 && String(error).includes("Address already in use"))
-      return onAFreePort(folder, save, triesLeft - 1);
+      return onAFreePort(folder, options, triesLeft - 1);
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function launch(folder: string, port: number, save: string): Promise<Server> {
+async function launch(folder: string, port: number, options: Required<TestRedisOptions>): Promise<Server> {
   const settings = {
     port: String(port),
     bind: "127.0.0.1",
     dir: folder,
-    save,
+    ...options,
     daemonize: "no",
     appendonly: "yes",
-    appendfsync: "always",
     "maxmemory-policy": "noeviction",
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);

@@ -20,6 +20,9 @@ export type Connection = Redis | Cluster;
 /** First retry at once, then slower, never more than this apart: workers are back within seconds of Redis (BullMQ's own limit is 20 s). */
 const RECONNECT_CAP_MS = 2000;
 
+/** How often a Redis that still reads its file is asked whether it is through: its own guess, at first, is ten seconds and more. */
+const LOADING_LOOK_MS = 250;
+
 /** A door must answer its caller; a frozen Redis would otherwise hold a request open without limit. */
 const DOOR_COMMAND_TIMEOUT_MS = 2000;
 
@@ -50,11 +53,12 @@ export function subscriberOf(redis: Connection): { readonly connection: Connecti
   return { connection, close: () => connection.disconnect() };
 }
 
-function connect(settings: RedisAddress, options: RedisOptions): Connection {
+function connect(settings: RedisAddress, own: RedisOptions): Connection {
+  const options = { ...own, maxLoadingRetryTime: LOADING_LOOK_MS };
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
-    const { maxRetriesPerRequest, commandTimeout = 0, enableOfflineQueue = true } = options;
+    const { maxRetriesPerRequest, maxLoadingRetryTime, commandTimeout = 0, enableOfflineQueue = true } = options;
     return new Cluster([...settings.REDIS_CLUSTER_NODES], {
-      redisOptions: { maxRetriesPerRequest, ...(commandTimeout > 0 && { commandTimeout }) },
+      redisOptions: { maxRetriesPerRequest, maxLoadingRetryTime, ...(commandTimeout > 0 && { commandTimeout }) },
       enableOfflineQueue,
       clusterRetryStrategy: reconnect,
     });

@@ -8,7 +8,8 @@ const LIMIT_MS = 120_000;
 /** Another one in each run, and named where something is found: `SEED=… npm run chaos NAME` makes the same choices. */
 const seed = Date.now() % 2 ** 31;
 
-it.for(experiments)("$name loses nothing and doubles nothing", { timeout: LIMIT_MS }, async ({ run }) => {
+/** Side by side: most of their time goes by until a dead worker's lock has run out. */
+it.concurrent.for(experiments)("$name loses nothing and doubles nothing", { timeout: LIMIT_MS }, async ({ run }) => {
   const findings = await run("short", randomFrom(seed));
   expect(findings.length).toBeGreaterThan(0);
   expect(

@@ -84,7 +84,7 @@ export async function openLine({
 }: LineOptions) {
   const sandbox = await startSandbox();
   const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-line-"));
-  const settings = readSettings({
+  const given = {
     ROLES: "worker",
     REDIS_URL: redisUrl,
     SALESFORCE_LOGIN_URL: sandbox.url,
@@ -104,7 +104,8 @@ export async function openLine({
     PORTAL_PRICEBOOK_ID: "01s5g0000000001AAA",
     VENDOR_TIMEOUT_MS: String(DEADLINE_MS),
     ...environment,
-  });
+  };
+  const settings = readSettings(given);
   const cut = new AbortController();
   let services: Services | undefined;
   const engine = await openEngine<Services>({
@@ -133,6 +134,8 @@ export async function openLine({
 
   return {
     engine,
+    /** By which a process of its own works at this line. */
+    environment: { ...given, QUEUE_PREFIX: engine.prefix } as Readonly<Record<string, string>>,
     /** Where documents wait for upload. */
     documents: openDocuments({ settings }),
     state: async () => (await control("GET", "state")) as SandboxState,
@@ -182,11 +185,15 @@ export async function openLine({
         hand,
       });
     },
-    /** Resolves once no job waits or runs any more, those that jobs handed on among them. */
+    /** Resolves once no job waits or runs any more, those that jobs handed on among them, and those that schedules put off left out. */
     async rest(): Promise<void> {
+      const queues = [...engine.queues.values()];
       const counts = async () =>
         await Promise.all(
-          [...engine.queues.values()].map((queue) => queue.getJobCountByTypes("waiting", "active", "delayed")),
+          queues.map(
+            async (queue) =>
+              (await queue.getJobCountByTypes("waiting", "active", "delayed")) - (await queue.getJobSchedulersCount()),
+          ),
         );
       while ((await counts()).some((count) => count > 0)) await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
     },

@@ -1,0 +1,184 @@
+import { Queue } from "bullmq";
+import { Redis } from "ioredis";
+import { eligibility } from "../../src/processors/eligibility.ts";
+import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
+import { startSandbox } from "../../src/sandbox/sandbox.ts";
+import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
+import { ADDRESS, type Fault, type SandboxState } from "../processors/line.ts";
+import { startRedis, type TestRedisOptions } from "../redis.ts";
+
+const PREFIX = "{handoff}";
+const PATH = "/api/services/internet/eligibility-request";
+
+/** What came of a post. `id`: where it was accepted. */
+export interface Answer {
+  readonly account: string;
+  readonly status: number;
+  readonly id: string | null;
+  readonly ms: number;
+  readonly retryAfter: string | null;
+}
+
+export type Plant = Awaited<ReturnType<typeof openPlant>>;
+
+/**
+ * The program as it is deployed, processes of `src/main.ts` with a Redis and a sandbox of their own, and a portal that asks
+ * for eligibility checks: each for an account of its own, so that each has to open one Case.
+ */
+export async function openPlant(options: TestRedisOptions = {}, settings: Environment = {}) {
+  const redis = await startRedis(options);
+  const sandbox = await startSandbox();
+  const started: Process[] = [];
+  const common = { PORT: "0", REDIS_URL: redis.url, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
+  const ofApi = {
+    ...common,
+    ROLES: "api",
+    API_KEYS: `portal:${API_KEY}`,
+    API_RATE_PER_MINUTE: "1000000",
+    SALESFORCE_ORG_ID: ORGANIZATION_ID,
+    SALESFORCE_OUTBOUND_TOKEN: "the-token-of-outbound-messages",
+  };
+  const ofWorker = {
+    ...common,
+    ROLES: "worker",
+    SALESFORCE_LOGIN_URL: sandbox.url,
+    SALESFORCE_CLIENT_ID: "sandbox-client",
+    SALESFORCE_CLIENT_SECRET: "sandbox-secret",
+    WHMCS_URL: `${sandbox.url}/whmcs`,
+    WHMCS_IDENTIFIER: "sandbox-identifier",
+    WHMCS_SECRET: "sandbox-secret",
+    SWEEP_INTERVAL_MS: "86400000",
+  };
+  const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${sandbox.url}/control/${at}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} /control/${at}: ${String(response.status)} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  const start = async (environment: Environment): Promise<Handoff> => {
+    const process = run(environment);
+    started.push(process);
+    const handoff = await listening(process);
+    await handoff.ready();
+    return handoff;
+  };
+  const state = async () => (await control("GET", "state")) as SandboxState;
+  let accounts = 0;
+
+  return {
+    redis,
+    state,
+    fault: (fault: Fault) => control("POST", "faults", fault),
+    startApi: () => start(ofApi),
+    startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
+    /** Asks for a check of an account that nobody asked about before. */
+    async ask(api: Handoff): Promise<Answer> {
+      const made = (await control("POST", "records", {
+        object: "Account",
+        fields: { Name: `会社 ${String((accounts += 1))}` },
+      })) as { readonly Id: string }; // the sandbox answers the whole record
+      const askedAt = performance.now();
+      const response = await api.post(PATH, { accountId: made.Id, address: ADDRESS });
+      const body = (await response.json()) as { readonly id?: string }; // the API's own tests hold it to that
+      return {
+        account: made.Id,
+        status: response.status,
+        id: response.status === 202 ? (body.id ?? null) : null,
+        ms: performance.now() - askedAt,
+        retryAfter: response.headers.get("retry-after"),
+      };
+    },
+    /** How often each account has a Case. */
+    async cases(): Promise<ReadonlyMap<string, number>> {
+      const byAccount = Map.groupBy((await state()).salesforce.Case, (one) => String(one["AccountId"]));
+      return new Map([...byAccount].map(([account, all]) => [account, all.length]));
+    },
+    /** Resolves with the time (ms) until no check waits or is under way any more. */
+    async rest(): Promise<number> {
+      const from = performance.now();
+      await this.inQueue(async (queue) => {
+        await until(async () =>
+          (await queue.getJobCountByTypes("waiting", "active", "delayed")) === 0 ? true : undefined,
+        );
+      });
+      return performance.now() - from;
+    },
+    async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>): Promise<T> {
+      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+      const queue = new Queue(eligibility.name, { connection, prefix: PREFIX });
+      try {
+        return await look(queue, connection);
+      } finally {
+        await queue.close();
+        connection.disconnect();
+      }
+    },
+    /** What was accepted and has no Case or is not known any more, and what has several. */
+    async audit(answers: readonly Answer[]): Promise<{ lost: number; doubled: number; accepted: number }> {
+      const accepted = answers.filter(({ id }) => id !== null);
+      const cases = await this.cases();
+      const known = await this.inQueue(async (_queue, connection) => {
+        const found = new Set<string>();
+        for (const { id } of accepted)
+          if (id !== null && (await connection.exists(`${PREFIX}:ledger:${id}`)) === 1) found.add(id);
+        return found;
+      });
+      const isLost = ({ account, id }: Answer) => id === null || !known.has(id) || !cases.has(account);
+      return {
+        accepted: accepted.length,
+        lost: accepted.filter(isLost).length,
+        doubled: answers.reduce((all, { account }) => all + Math.max(0, (cases.get(account) ?? 0) - 1), 0),
+      };
+    },
+    async close() {
+      for (const process of started) process.signal("SIGKILL");
+      await Promise.all(started.map(({ ended }) => ended));
+      await sandbox.close();
+      await redis.stop();
+    },
+  };
+}
+
+/** Portals that ask one check after the other until `stop`; gives all the answers. */
+export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = {}) {
+  const answers: Answer[] = [];
+  const over = new AbortController();
+  const portal = async () => {
+    while (!over.signal.aborted) {
+      answers.push(await plant.ask(api));
+      await pause(restMs);
+    }
+  };
+  const all = Promise.all(Array.from({ length: portals }, portal));
+  return {
+    answers,
+    async stop(): Promise<readonly Answer[]> {
+      over.abort();
+      await all;
+      return answers;
+    },
+  };
+}
+
+/** How long something is let alone; what is waited for is waited for with `until`. */
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Opens a plant for `work` and ends all of it afterwards. */
+export async function inPlant<T>(
+  work: (plant: Plant) => Promise<T>,
+  options?: TestRedisOptions,
+  settings?: Environment,
+): Promise<T> {
+  const plant = await openPlant(options, settings);
+  try {
+    return await work(plant);
+  } finally {
+    await plant.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { readFile } from "node:fs/promises";
+import { Redis } from "ioredis";
+import { until } from "../e2e/process.ts";
+import type { Experiment } from "./experiment.ts";
+import { inPlant, load, pause } from "./plant.ts";
+
+/** What a person can still read, and a disk still hold. */
+const MOST_LINES_A_SECOND = 10;
+
+/** Beyond what it uses, Redis may take so much (bytes). */
+const ROOM = 200_000;
+
+/** Redis is full and throws nothing away: nothing new is accepted, and nothing goes round in circles. */
+export const redisFull: Experiment = {
+  name: "redis-full",
+  async run(scale) {
+    const times = scale === "full" ? 3 : 1;
+    const fullMs = scale === "full" ? 20_000 : 4_000;
+    return [
+      await inPlant(async (plant) => {
+        const [api, worker] = await Promise.all([plant.startApi(), plant.startWorker()]);
+        const redis = new Redis(plant.redis.url);
+        // A request's own line is no circle: there is one for each.
+        const linesOf = () =>
+          [api, worker]
+            .flatMap(({ stdout }) => stdout().split("\n"))
+            .filter((line) => !line.includes('"msg":"request"')).length;
+        const portals = load(plant, api, { portals: 4, restMs: 5 });
+        const refusals = () => portals.answers.filter(({ status }) => status === 503).length;
+        let [most, busiest] = [0, 0];
+        let longestMs = 0;
+        for (let time = 0; time < times; time++) {
+          const used = Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
+          await redis.config("SET", "maxmemory", used + ROOM);
+          const before = refusals();
+          await until(() => refusals() > before || undefined, api);
+          const [from, cpuFrom] = [linesOf(), await cpuSecondsOf(worker.pid)];
+          await pause(fullMs);
+          busiest = Math.max(busiest, ((await cpuSecondsOf(worker.pid)) - cpuFrom) / (fullMs / 1000));
+          most = Math.max(most, (linesOf() - from) / (fullMs / 1000));
+          await redis.config("SET", "maxmemory", 0);
+          const roomAt = performance.now();
+          const answered = portals.answers.filter(({ id }) => id !== null).length;
+          await until(() => portals.answers.filter(({ id }) => id !== null).length > answered || undefined, api);
+          longestMs = Math.max(longestMs, performance.now() - roomAt);
+        }
+        const answers = await portals.stop();
+        const restMs = await plant.rest();
+        redis.disconnect();
+        const { accepted, lost, doubled } = await plant.audit(answers);
+        const refused = answers.filter(({ status }) => status === 503);
+        if (most > MOST_LINES_A_SECOND) throw new Error(`the log grew by ${most.toFixed(1)} lines a second`);
+        const others = answers.filter(({ status }) => status !== 202 && status !== 503).length;
+        const silent = refused.filter(({ retryAfter }) => retryAfter === null).length;
+        if (others + silent > 0)
+          throw new Error(`${String(others)} posts got another answer, ${String(silent)} a 503 without Retry-After`);
+        return {
+          what: `Redis full (noeviction) for ${String(fullMs / 1000)} s under a load of posts, then given memory`,
+          times,
+          lost,
+          doubled,
+          convergedMs: longestMs + restMs,
+          remark: `${String(accepted)} posts acknowledged, ${String(refused.length)} answered 503 with Retry-After; the log grew by ${most.toFixed(1)} lines a second at most, beside one a request; the worker took ${(100 * busiest).toFixed(0)} % of a core`,
+        };
+      }),
+    ];
+  },
+};
+
+/** What a process has taken of the processors so far; Linux counts it in hundredths of a second, and elsewhere nobody does (0). */
+async function cpuSecondsOf(pid: number): Promise<number> {
+  if (process.platform !== "linux") return 0;
+  const fields = (await readFile(`/proc/${String(pid)}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}

@@ -1,0 +1,106 @@
+import { type Experiment, type Finding, type Random, randomFrom } from "./experiment.ts";
+import { type Answer, inPlant, pause, type Plant } from "./plant.ts";
+import { startRedisProxy } from "./redis-proxy.ts";
+
+/** How many checks a worker is in the middle of. */
+const CHECKS = 20;
+
+/** What is in flight is waited for by the other worker until its lease, twice this, and 12 times this are over: less than a lock lasts. */
+const DEADLINE_MS = 2_000;
+
+/** A worker that was thought dead comes back to life while another has its jobs. */
+export const zombies: Experiment = {
+  name: "zombies",
+  async run(scale, random) {
+    const rounds = scale === "full" ? 3 : 1;
+    // Each has numbers of its own: which of them draws first would not follow from the seed.
+    const [one, other] = [randomFrom(random.between(0, 2 ** 31)), randomFrom(random.between(0, 2 ** 31))];
+    return await Promise.all([standStill(rounds, one), cutOff(rounds, other)]);
+  },
+};
+
+interface Zombie {
+  readonly redisUrl: string;
+  /** Takes the worker of that pid out of the world. */
+  readonly bury: (pid: number) => void;
+  readonly raise: (pid: number) => void;
+}
+
+async function standStill(rounds: number, random: Random): Promise<Finding> {
+  return await inPlant(
+    async (plant) =>
+      await raiseTheDead(
+        plant,
+        rounds,
+        random,
+        "SIGSTOP of a worker in the middle of 20 checks, SIGCONT once another has done them",
+        {
+          redisUrl: plant.redis.url,
+          bury: (pid) => process.kill(pid, "SIGSTOP"),
+          raise: (pid) => process.kill(pid, "SIGCONT"),
+        },
+      ),
+    {},
+    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS) },
+  );
+}
+
+async function cutOff(rounds: number, random: Random): Promise<Finding> {
+  return await inPlant(
+    async (plant) => {
+      const proxy = await startRedisProxy(plant.redis.port);
+      try {
+        return await raiseTheDead(
+          plant,
+          rounds,
+          random,
+          "a worker cut from Redis, not from the vendors, in the middle of 20 checks, and let back once another has done them",
+          {
+            redisUrl: proxy.url,
+            bury: () => proxy.cut(),
+            raise: () => proxy.mend(),
+          },
+        );
+      } finally {
+        await proxy.close();
+      }
+    },
+    {},
+    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS) },
+  );
+}
+
+async function raiseTheDead(
+  plant: Plant,
+  rounds: number,
+  random: Random,
+  what: string,
+  { redisUrl, bury, raise }: Zombie,
+): Promise<Finding> {
+  const answers: Answer[] = [];
+  const api = await plant.startApi();
+  let longestMs = 0;
+  for (let round = 0; round < rounds; round++) {
+    const first = await plant.startWorker({ REDIS_URL: redisUrl });
+    // Each call takes a time of its own, so that the worker is stopped at another place in each check.
+    for (let call = 0; call < 2 * CHECKS; call++)
+      await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: random.between(0, 800) });
+    answers.push(...(await Promise.all(Array.from({ length: CHECKS }, () => plant.ask(api)))));
+    await pause(random.between(100, 900));
+    bury(first.pid);
+    const buriedAt = performance.now();
+    const second = await plant.startWorker();
+    await plant.rest();
+    longestMs = Math.max(longestMs, performance.now() - buriedAt);
+    raise(first.pid);
+    await first.ready();
+    // What it still had to say or send goes out before it is told to stop.
+    await pause(DEADLINE_MS);
+    for (const worker of [first, second]) {
+      worker.signal("SIGTERM");
+      await worker.ended;
+    }
+  }
+  const { accepted, lost, doubled } = await plant.audit(answers);
+  return { what, times: rounds, lost, doubled, convergedMs: longestMs, remark: `${String(accepted)} checks` };
+}
