@@ -8,7 +8,7 @@ import type { Fault, Fields, SandboxState } from "../processors/line.ts";
 import { startRedis } from "../redis.ts";
 import { API_KEY, type Environment, type Handoff, listening, type Process, run } from "./process.ts";
 
-export { API_KEY, type Handoff, run, until } from "./process.ts";
+export { API_KEY, run, until } from "./process.ts";
 
 /** The program as it is deployed: processes of `src/main.ts`, with a Redis and a sandbox of the test's own. */
 
