@@ -8,6 +8,7 @@ import { ADDRESS, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedisOptions } from "../redis.ts";
 
 const PREFIX = "{handoff}";
+export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
 const PATH = "/api/services/internet/eligibility-request";
 
 /** What came of a post. `id`: where it was accepted. */
@@ -36,7 +37,7 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
     API_KEYS: `portal:${API_KEY}`,
     API_RATE_PER_MINUTE: "1000000",
     SALESFORCE_ORG_ID: ORGANIZATION_ID,
-    SALESFORCE_OUTBOUND_TOKEN: "the-token-of-outbound-messages",
+    SALESFORCE_OUTBOUND_TOKEN: OUTBOUND_TOKEN,
   };
   const ofWorker = {
     ...common,
@@ -72,8 +73,28 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
   return {
     redis,
     state,
+    sandbox,
+    control,
+    /** Makes a record in Salesforce; gives its id. */
+    make: async (object: string, fields: Readonly<Record<string, unknown>>): Promise<string> =>
+      ((await control("POST", "records", { object, fields })) as { readonly Id: string }).Id, // the sandbox answers the whole record
+    /** Makes a client in WHMCS, as a person at its pages would; gives its id. */
+    async addClient(number: number): Promise<number> {
+      const response = await fetch(`${sandbox.url}/whmcs/includes/api.php`, {
+        method: "POST",
+        body: new URLSearchParams({
+          identifier: "sandbox-identifier",
+          secret: "sandbox-secret",
+          responsetype: "json",
+          action: "AddClient",
+          skipvalidation: "true",
+          email: `customer${String(number)}@customer.example`,
+        }),
+      });
+      return Number(((await response.json()) as { readonly clientid: string }).clientid); // the sandbox answers so
+    },
     fault: (fault: Fault) => control("POST", "faults", fault),
-    startApi: () => start(ofApi),
+    startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
     /** Asks for a check of an account that nobody asked about before. */
     async ask(api: Handoff): Promise<Answer> {
@@ -107,9 +128,9 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
       });
       return performance.now() - from;
     },
-    async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>): Promise<T> {
+    async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>, kind = eligibility.name): Promise<T> {
       const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
-      const queue = new Queue(eligibility.name, { connection, prefix: PREFIX });
+      const queue = new Queue(kind, { connection, prefix: PREFIX });
       try {
         return await look(queue, connection);
       } finally {

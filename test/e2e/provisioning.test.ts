@@ -52,7 +52,7 @@ describe("an order that Customer Service approves", () => {
 
 it("has one WHMCS order where AddOrder lands but never answers, and the metrics tell what happened", () =>
   inSystem(async (system) => {
-    const handoff = await system.start({ VENDOR_TIMEOUT_MS: "500" });
+    const handoff = await system.start();
     await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "hang-after" });
     const orderId = await system.approvedOrder();
     const { id } = await handoff.accepted("/api/provisioning", { orderId });

@@ -1,0 +1,160 @@
+import { ADDRESS } from "../processors/line.ts";
+import { API_KEY, type Handoff, until } from "../e2e/process.ts";
+import type { Experiment, Finding, Random } from "./experiment.ts";
+import { inPlant, pause, type Plant } from "./plant.ts";
+
+const PATH = "/api/services/internet/eligibility-request";
+
+/** Of the vendors: what Redis cut off is looked for again at times that follow from it. */
+const DEADLINE = { VENDOR_TIMEOUT_MS: "2000" };
+
+/** Callers that ask too often, at the same moment, or again because nobody answered. */
+export const callers: Experiment = {
+  name: "callers",
+  async run(scale, random) {
+    const [equal, posts, breaks] = scale === "full" ? [1000, 20_000, 40] : [200, 500, 3];
+    return await inPlant(
+      async (plant) => {
+        const doors = await Promise.all([plant.startApi(), plant.startApi()]);
+        const atRest = await equalPosts(plant, doors, equal, { withKey: false });
+        const atWork = await equalPosts(plant, doors, equal, { withKey: true });
+        return [atRest, atWork, await whileRedisComesAndGoes(plant, doors[0], posts, breaks, random)];
+      },
+      {},
+      DEADLINE,
+    );
+  },
+};
+
+/** Without a key a worker begins only afterwards, as a post that comes after the job has ended is new work. */
+async function equalPosts(
+  plant: Plant,
+  doors: readonly [Handoff, Handoff],
+  times: number,
+  { withKey }: { readonly withKey: boolean },
+): Promise<Finding> {
+  const account = await plant.make("Account", { Name: "ひとつの会社" });
+  const body = { accountId: account, address: ADDRESS };
+  const headers = withKey ? { "idempotency-key": "one-and-the-same" } : undefined;
+  const from = performance.now();
+  const answers = await Promise.all(
+    Array.from({ length: times }, async (_, at) => {
+      const response = await (at % 2 === 0 ? doors[0] : doors[1]).post(PATH, body, headers);
+      const { id = null } = (await response.json()) as { readonly id?: string }; // a job, or a problem
+      return { status: response.status, id };
+    }),
+  );
+  if (!withKey) await plant.startWorker();
+  const ids = new Set(answers.map(({ id }) => id));
+  for (const id of ids) await doors[0].until(id ?? "", "completed", "failed");
+  await plant.rest();
+  const cases = (await plant.cases()).get(account) ?? 0;
+  return {
+    what: `equal posts at the same moment to two processes, ${withKey ? "with one Idempotency-Key while a worker works" : "without a key"}`,
+    times,
+    lost: answers.filter(({ status }) => status !== 202).length + (cases === 0 ? 1 : 0),
+    doubled: Math.max(0, ids.size - 1) + Math.max(0, cases - 1),
+    convergedMs: performance.now() - from,
+    remark: `${String(ids.size)} job, ${String(cases)} Case`,
+  };
+}
+
+interface Asked {
+  readonly account: string;
+  /** Of every answer that accepted it. */
+  readonly ids: ReadonlySet<string>;
+  /** How often it was asked until it was accepted. */
+  readonly posts: number;
+}
+
+/**
+ * Callers that hang up early now and then, while Redis is killed or stands still. Each asks for one check with a key of its own until
+ * it is accepted, as the contract tells them to.
+ */
+async function whileRedisComesAndGoes(
+  plant: Plant,
+  api: Handoff,
+  times: number,
+  mostBreaks: number,
+  random: Random,
+): Promise<Finding> {
+  const asked: Asked[] = [];
+  let begun = 0;
+  const portal = async () => {
+    while (begun < times) asked.push(await askUntilAccepted(plant, api, (begun += 1), random));
+  };
+  const over = Promise.all(Array.from({ length: 16 }, portal));
+  const ended = new AbortController();
+  void over.finally(() => ended.abort()).catch(() => undefined); // awaited below
+  let breaks = 0;
+  do {
+    await pause(random.between(200, 1500));
+    if (random.next() < 0.5) await plant.redis.kill();
+    else await plant.redis.kill("SIGSTOP");
+    await pause(random.between(50, 800));
+    await plant.redis.kill("SIGCONT");
+    await plant.redis.restart();
+    breaks += 1;
+  } while (!ended.signal.aborted && breaks < mostBreaks);
+  await over;
+  const from = performance.now();
+  await plant.rest();
+  const convergedMs = performance.now() - from;
+  const cases = await plant.cases();
+  const unfinished = await plant.inQueue(async (queue) => await queue.getJobCountByTypes("failed"));
+  const posts = asked.reduce((all, one) => all + one.posts, 0);
+  return {
+    what: "checks asked for until they are accepted, by callers who hang up early now and then, while Redis comes and goes",
+    times,
+    lost: asked.filter(({ account }) => !cases.has(account)).length + unfinished,
+    doubled: asked.reduce(
+      (all, { account, ids }) => all + ids.size - 1 + Math.max(0, (cases.get(account) ?? 0) - 1),
+      0,
+    ),
+    convergedMs,
+    remark: `${String(posts)} posts, of which ${String(posts - times)} had no answer or another than 202; Redis was killed or stood still ${String(breaks)} times`,
+  };
+}
+
+async function askUntilAccepted(plant: Plant, api: Handoff, number: number, random: Random): Promise<Asked> {
+  const account = await plant.make("Account", { Name: `会社 ${String(number)}` });
+  const ids = new Set<string>();
+  let posts = 0;
+  // Whoever was accepted asks once more now and then: the answer may have been lost on the way.
+  const again = random.next() < 0.1;
+  await until(async () => {
+    posts += 1;
+    const patience = random.next() < 0.2 ? random.between(1, 20) : 30_000;
+    const id = await post(api, account, `check-${String(number)}`, patience);
+    if (id === null) {
+      await pause(50);
+      return undefined;
+    }
+    ids.add(id);
+    return true;
+  }, api);
+  if (again) {
+    const id = await post(api, account, `check-${String(number)}`, 30_000);
+    if (id !== null) ids.add(id);
+  }
+  return { account, ids, posts };
+}
+
+/** The id of the job that was accepted; null where there was no answer in time, or another one. */
+async function post(api: Handoff, accountId: string, key: string, patienceMs: number): Promise<string | null> {
+  try {
+    const response = await fetch(api.url + PATH, {
+      method: "POST",
+      headers: { authorization: `Bearer ${API_KEY}`, "content-type": "application/json", "idempotency-key": key },
+      body: JSON.stringify({ accountId, address: ADDRESS }),
+      signal: AbortSignal.timeout(patienceMs),
+    });
+    const { id } = (await response.json()) as { readonly id?: string }; // a job, or a problem
+    if (response.status === 202 && id !== undefined) return id;
+    if (response.status === 503) return null;
+    throw new Error(`the door answered ${String(response.status)}`);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "TimeoutError") return null;
+    throw error;
+  }
+}
