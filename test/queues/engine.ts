@@ -14,6 +14,8 @@ import { startWorker } from "../../src/queues/worker.ts";
 
 const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
+const CLOSES_WITHIN_MS = 5000;
+
 export type Breakers = Readonly<Record<Vendor, Breaker>>;
 
 export interface EngineOptions<Services> {
@@ -119,8 +121,12 @@ export async function openEngine<Services>({
       }
     },
     async close() {
-      await Promise.all(open.map((worker) => worker.close()));
-      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      const closed = Promise.all(open.map((worker) => worker.close())).then(() =>
+        Promise.all([...queues.values()].map((queue) => queue.close())),
+      );
+      // A worker whose Redis was killed under it may wait for an answer that never comes; the program gives it a limit, too.
+      const limit = new Promise((resolve) => setTimeout(resolve, CLOSES_WITHIN_MS).unref());
+      await Promise.race([closed.catch(() => undefined), limit]);
       redis.disconnect();
     },
   };
