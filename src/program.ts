@@ -8,10 +8,12 @@ import { healthRoutes } from "./api/health.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
+import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
+import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openFollow } from "./queues/follow.ts";
@@ -62,7 +64,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   let queues: ReturnType<typeof openQueues> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
-  const warnings = [() => vendorWarnings(door, settings.QUEUE_PREFIX)];
+  const allowance = salesforceAllowance(settings, door, log);
+  const warnings = [
+    () => vendorWarnings(door, settings.QUEUE_PREFIX),
+    async () => dailyCallsWarnings(await allowance.used()),
+  ];
   const follow = openFollow({
     redis: door,
     channel: ledger.channel,
@@ -141,6 +147,7 @@ function prepareWorker(
     freebit: breaker("freebit"),
     mail: breaker("mail"),
   };
+  const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: ReturnType<typeof openQueues> | undefined;
@@ -151,11 +158,12 @@ function prepareWorker(
     prefix,
     sealing,
     breakers,
+    allowances,
     ledger,
     intake,
     ...(onEnd !== undefined && { onEnd }),
     kinds,
-    services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
+    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
     stopping: stopping.signal,
@@ -213,6 +221,17 @@ function breakerOf(vendor: Vendor, settings: Settings, redis: Connection, log: L
     baseMs: settings.RETRY_BASE_MS,
     probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
     complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
+  });
+}
+
+/** How much is used of an org's daily calls: of the vendors only Salesforce counts, and says so. */
+function salesforceAllowance(settings: Settings, redis: Connection, log: Logger): Allowance {
+  return allowanceOf("salesforce", {
+    redis,
+    prefix: settings.QUEUE_PREFIX,
+    baseMs: settings.RETRY_BASE_MS,
+    lookMs: 2 * settings.VENDOR_TIMEOUT_MS,
+    complain: (err) => log.warn({ err }, "how many of Salesforce's daily calls are used could not be written down"),
   });
 }
 

@@ -36,7 +36,8 @@ end
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
- *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
+ *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
+ *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
@@ -195,7 +196,7 @@ end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed') end
 if job.failed then
   redis.call('PERSIST', KEYS[1])
-  redis.call('HDEL', KEYS[1], 'spent', 'outage', 'away')
+  redis.call('HDEL', KEYS[1], 'spent', 'guesses', 'outage', 'away')
   job.spent, job.outage, job.away = nil, nil, nil
 end
 
@@ -301,10 +302,10 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), notes.
  */
 export const pause = script(`${RECORD}${CHANGED}
-record(6)
+record(7)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is inside: this attempt leaves no
 -- active step of its own behind. Until then no other job may go by what it finds.
@@ -321,10 +322,21 @@ if ARGV[2] ~= '' then
   if ARGV[4] ~= '' then
     redis.call('HSETNX', KEYS[1], 'outage', now)
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
+    -- It was an outage: the attempts that were spent on finding that out are given back.
+    local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
+    if guesses > 0 then
+      redis.call('HINCRBY', KEYS[1], 'spent', -guesses)
+      redis.call('HINCRBY', KEYS[1], 'attempts', -guesses)
+      redis.call('HDEL', KEYS[1], 'guesses')
+    end
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
     redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-    redis.call('HDEL', KEYS[1], 'outage', 'away')
+    if ARGV[6] == '1' then
+      redis.call('HINCRBY', KEYS[1], 'guesses', 1)
+    else
+      redis.call('HDEL', KEYS[1], 'guesses', 'outage', 'away')
+    end
   end
 end
 if delay >= 0 then

@@ -76,8 +76,11 @@ export interface Note {
 export type Pause =
   /** It merely waits for another job or worker. */
   | { readonly delayMs: number }
-  /** It failed and is tried again: this attempt counts. */
-  | { readonly delayMs: number; readonly failure: Failure }
+  /**
+   * It failed and is tried again: this attempt counts, unless it may be the beginning of an outage (`isGuess`) and turns out
+   * to be one.
+   */
+  | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
   /** It waits for a vendor that is away: this attempt does not count. */
   | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
   /** It is left to a person. */
@@ -274,6 +277,7 @@ export function openLedger({
         "delayMs" in pause ? pause.delayMs : -1,
         "waitsFor" in pause ? pause.waitsFor : "",
         FAILED_KEPT_MS,
+        "isGuess" in pause && pause.isGuess ? 1 : 0,
         ...notesOf(job, notes),
       ]);
     },

@@ -9,6 +9,7 @@ import {
   UnknownOutcomeError,
   type Vendor,
 } from "../domain/errors.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
 import type { Intake } from "./intake.ts";
@@ -49,6 +50,7 @@ export interface WorkerSetting<Services> {
   readonly sealing: Sealing;
   readonly services: Services;
   readonly breakers: Readonly<Partial<Record<Vendor, Breaker>>>;
+  readonly allowances: Readonly<Partial<Record<Vendor, Allowance>>>;
   /** `RETRY_ATTEMPTS` and `RETRY_BASE_MS`. */
   readonly attempts: number;
   readonly baseMs: number;
@@ -187,6 +189,16 @@ async function attempt<Payload, Services>(
     );
   }
 
+  const { yields } = kind;
+  const scarceForMs = yields === undefined ? null : await setting.allowances[yields.vendor]?.enter(yields.from);
+  if (typeof scarceForMs === "number") {
+    return await putOff(
+      { delayMs: waitForVendorMs(scarceForMs, { baseMs: setting.baseMs, random: Math.random() }) },
+      "what is left of its vendor's allowance is for others",
+      [],
+    );
+  }
+
   attempts += 1;
   const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
   try {
@@ -223,7 +235,7 @@ async function attempt<Payload, Services>(
           steps.notes,
         );
       case "retry":
-        await ledger.pause(keys, { delayMs: after.delayMs, failure }, steps.notes);
+        await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
         report("retrying");
         throw new AttemptFailed(error, after.delayMs);

@@ -100,6 +100,7 @@ async function timeOurs(redis: Redis): Promise<{ ms: number; waiting: number; co
       kinds: [twoSteps],
       services: {},
       breakers: {},
+      allowances: {},
       attempts: 1,
       baseMs: 1000,
       stopping: new AbortController().signal,

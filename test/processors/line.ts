@@ -111,8 +111,8 @@ export async function openLine({
   const engine = await openEngine<Services>({
     redisUrl,
     kinds,
-    services: (breakers) => {
-      services = around(openServices(settings, breakers, openMetrics(), cut.signal));
+    services: (breakers, allowances) => {
+      services = around(openServices(settings, breakers, allowances, openMetrics(), cut.signal));
       return services;
     },
     ...(ledgerOfWorkers !== undefined && { ledgerOfWorkers }),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import type { Vendor } from "../../src/domain/errors.ts";
+import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
 import { openIntake } from "../../src/queues/intake.ts";
 import type { AnyJobKind } from "../../src/queues/job-kind.ts";
@@ -18,10 +19,14 @@ const CLOSES_WITHIN_MS = 5000;
 
 export type Breakers = Readonly<Record<Vendor, Breaker>>;
 
+interface Allowances {
+  readonly salesforce: Allowance;
+}
+
 export interface EngineOptions<Services> {
   readonly redisUrl: string;
   readonly kinds: readonly AnyJobKind<Services>[];
-  readonly services: (breakers: Breakers) => Services;
+  readonly services: (breakers: Breakers, allowances: Allowances) => Services;
   /** What the workers get in the ledger's place. */
   readonly ledgerOfWorkers?: (ledger: Ledger) => Ledger;
   readonly timing?: Timing;
@@ -63,7 +68,18 @@ export async function openEngine<Services>({
     freebit: breaker("freebit"),
     mail: breaker("mail"),
   };
-  const called = services(breakers);
+  const allowances = {
+    salesforce: allowanceOf("salesforce", {
+      redis,
+      prefix,
+      baseMs,
+      lookMs: 1000,
+      complain: (error) => {
+        throw error;
+      },
+    }),
+  };
+  const called = services(breakers, allowances);
   const ends: string[] = [];
   const open: { close(): Promise<void> }[] = [];
 
@@ -73,6 +89,7 @@ export async function openEngine<Services>({
     ledger,
     queues,
     breakers,
+    allowances,
     intake,
     /** How attempts ended, in order. */
     ends,
@@ -99,6 +116,7 @@ export async function openEngine<Services>({
           ...(onEnd !== undefined && { onEnd }),
           services: called,
           breakers,
+          allowances,
           attempts,
           baseMs,
           stopping: stopping.signal,
