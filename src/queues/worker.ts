@@ -179,8 +179,8 @@ async function attempt<Payload, Services>(
     return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
   }
   const { acceptedAt, suspect, remembered, waitsFor } = beginning;
-  const openForMs = waitsFor === null ? 0 : ((await setting.breakers[waitsFor]?.openForMs()) ?? 0);
-  if (openForMs > 0) {
+  const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
+  if (openForMs !== null && openForMs > 0) {
     // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
     return await putOff(
       { delayMs: waitForVendorMs(openForMs, { baseMs: setting.baseMs, random: Math.random() }) },
@@ -200,7 +200,15 @@ async function attempt<Payload, Services>(
   }
 
   attempts += 1;
-  const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
+  const steps = stepRunner({
+    job: keys,
+    ledger,
+    by: `${token} ${String(attempts)}`,
+    // Who finds out whether its vendor is back does so by a look: a write that got lost would be in doubt, and count.
+    suspect: suspect || openForMs === 0,
+    remembered,
+    stopping,
+  });
   try {
     if (!readable) throw payload;
     const facts = { id, acceptedAt, resumed: remembered.size > 0, hand: handFrom(kind.name, id, setting) };

@@ -7,6 +7,7 @@ import { messages } from "./messages.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisKills } from "./redis-kills.ts";
 import { time } from "./time.ts";
+import { vendorOutage } from "./vendor-outage.ts";
 import { zombies } from "./zombies.ts";
 
 /** Every experiment. `npm run chaos` runs them all, the suite a short run of those that are over in seconds. */
@@ -20,4 +21,5 @@ export const experiments: readonly Experiment[] = [
   time,
   callers,
   messages,
+  vendorOutage,
 ];

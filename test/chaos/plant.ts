@@ -4,7 +4,7 @@ import { eligibility } from "../../src/processors/eligibility.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
-import { ADDRESS, type Fault, type SandboxState } from "../processors/line.ts";
+import { ADDRESS, type Call, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedisOptions } from "../redis.ts";
 
 const PREFIX = "{handoff}";
@@ -18,6 +18,14 @@ export interface Answer {
   readonly id: string | null;
   readonly ms: number;
   readonly retryAfter: string | null;
+}
+
+export interface TimedCall extends Call {
+  /** ISO 8601. */
+  readonly at: string;
+  /** Null where it was not answered. */
+  readonly status: number | null;
+  readonly summary: string;
 }
 
 export type Plant = Awaited<ReturnType<typeof openPlant>>;
@@ -94,6 +102,13 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
       return Number(((await response.json()) as { readonly clientid: string }).clientid); // the sandbox answers so
     },
     fault: (fault: Fault) => control("POST", "faults", fault),
+    clearFaults: () => control("DELETE", "faults"),
+    /** The calls that vendors got. */
+    calls: async () => (await control("GET", "calls")) as readonly TimedCall[],
+    /** Nobody looks whether the vendors are set up: what is counted is the jobs' own. */
+    async quiet(): Promise<void> {
+      await this.inQueue(async (_queue, connection) => await connection.set(`${PREFIX}:org-check-turn`, "taken"));
+    },
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
     /** Asks for a check of an account that nobody asked about before. */
@@ -118,14 +133,16 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
       const byAccount = Map.groupBy((await state()).salesforce.Case, (one) => String(one["AccountId"]));
       return new Map([...byAccount].map(([account, all]) => [account, all.length]));
     },
-    /** Resolves with the time (ms) until no check waits or is under way any more. */
-    async rest(): Promise<number> {
+    /** Resolves with the time (ms) until no job of the kind waits or is under way any more, but for the next of a schedule. */
+    async rest(kind = eligibility.name): Promise<number> {
       const from = performance.now();
       await this.inQueue(async (queue) => {
-        await until(async () =>
-          (await queue.getJobCountByTypes("waiting", "active", "delayed")) === 0 ? true : undefined,
+        await until(
+          async () =>
+            (await queue.getJobCountByTypes("waiting", "active", "delayed")) <= (await queue.getJobSchedulersCount()) ||
+            undefined,
         );
-      });
+      }, kind);
       return performance.now() - from;
     },
     async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>, kind = eligibility.name): Promise<T> {

@@ -166,6 +166,24 @@ describe("while a vendor is away", () => {
     expect(await engine.until(id, "completed")).toMatchObject({ attempts: 1 });
   });
 
+  it("a job that finds out whether it is back looks before it writes, which costs nothing where it is not", async () => {
+    const calls: string[] = [];
+    const meets = async (call: string) => {
+      calls.push(call);
+      const error =
+        calls.length < 3 ? new UnavailableError({ ...fault, scope: "vendor", retryAfterMs: 50 }) : undefined;
+      await engine.breakers.whmcs.report(error);
+      if (error !== undefined) throw error;
+    };
+    run = async (step) => {
+      await step("send", { find: () => meets("look").then(() => undefined) }, () => meets("send"));
+    };
+    const { id } = await accepted();
+    engine.work();
+    expect(await engine.until(id, "completed")).toMatchObject({ attempts: 1 });
+    expect(calls).toEqual(["send", "look", "look", "send"]);
+  });
+
   it("a write that it never answers is not sent more often than attempts allow", async () => {
     let sent = 0;
     run = async (step) => {
