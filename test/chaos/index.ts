@@ -7,7 +7,10 @@ import { messages } from "./messages.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisKills } from "./redis-kills.ts";
 import { time } from "./time.ts";
+import { vendorAnswers } from "./vendor-answers.ts";
+import { vendorLimit } from "./vendor-limit.ts";
 import { vendorOutage } from "./vendor-outage.ts";
+import { vendorSlow } from "./vendor-slow.ts";
 import { zombies } from "./zombies.ts";
 
 /** Every experiment. `npm run chaos` runs them all, the suite a short run of those that are over in seconds. */
@@ -22,4 +25,7 @@ export const experiments: readonly Experiment[] = [
   callers,
   messages,
   vendorOutage,
+  vendorLimit,
+  vendorSlow,
+  vendorAnswers,
 ];

@@ -4,8 +4,9 @@ import { eligibility } from "../../src/processors/eligibility.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
-import { ADDRESS, type Call, type Fault, type SandboxState } from "../processors/line.ts";
+import { ADDRESS, ADMINISTRATOR, type Call, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedisOptions } from "../redis.ts";
+import { inTurns, sum } from "./turns.ts";
 
 const PREFIX = "{handoff}";
 export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
@@ -56,6 +57,12 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
     WHMCS_URL: `${sandbox.url}/whmcs`,
     WHMCS_IDENTIFIER: "sandbox-identifier",
     WHMCS_SECRET: "sandbox-secret",
+    FREEBIT_URL: `${sandbox.url}/freebit`,
+    FREEBIT_OEM_ID: "sandbox-oem",
+    FREEBIT_OEM_KEY: "sandbox-oem-key",
+    SMTP_URL: sandbox.smtpUrl,
+    MAIL_FROM: "portal@sonixnet.example",
+    ADMIN_EMAIL: ADMINISTRATOR,
     SWEEP_INTERVAL_MS: "86400000",
   };
   const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {
@@ -128,6 +135,13 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
         retryAfter: response.headers.get("retry-after"),
       };
     },
+    /** Asks for so many checks, eight at a time; throws where one is not accepted. */
+    async askAll(api: Handoff, times: number): Promise<readonly Answer[]> {
+      const answers: Answer[] = [];
+      await inTurns([...Array(times).keys()], 8, async () => void answers.push(await this.ask(api)));
+      if (answers.some(({ id }) => id === null)) throw new Error("a check was not accepted");
+      return answers;
+    },
     /** How often each account has a Case. */
     async cases(): Promise<ReadonlyMap<string, number>> {
       const byAccount = Map.groupBy((await state()).salesforce.Case, (one) => String(one["AccountId"]));
@@ -199,6 +213,18 @@ export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = 
       await all;
       return answers;
     },
+  };
+}
+
+/** How many of the jobs did not end well, and how many attempts were spent beside those that ended them. */
+export async function ends(
+  api: Handoff,
+  jobs: readonly { readonly id: string | null }[],
+): Promise<{ readonly failed: number; readonly spent: number }> {
+  const views = await Promise.all(jobs.flatMap(({ id }) => (id === null ? [] : [api.job(id)])));
+  return {
+    failed: views.filter(({ state }) => state !== "completed").length,
+    spent: sum(views.map(({ attempts }) => attempts - 1)),
   };
 }
 

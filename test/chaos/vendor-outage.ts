@@ -1,8 +1,6 @@
-import type { Handoff } from "../e2e/process.ts";
 import type { Experiment, Finding } from "./experiment.ts";
 import { approvedOrders, auditOrders } from "./orders.ts";
-import { type Answer, inPlant, pause, type Plant, type TimedCall } from "./plant.ts";
-import { inTurns, sum } from "./turns.ts";
+import { ends, inPlant, pause, type Plant, type TimedCall } from "./plant.ts";
 
 /** `RETRY_BASE_MS` here: the breaker's times, and so the whole outage, are 500 times as quick as by default. */
 const BASE_MS = 2;
@@ -20,6 +18,9 @@ const MOST_NEWCOMERS = 5;
 /** A vendor that has just come back gets no more than so many times what it gets when a worker is busy. */
 const MOST_TIMES_ORDINARY = 2;
 
+/** Fewer checks are over before a process has warmed up. */
+const ENOUGH_FOR_A_RATE = 200;
+
 /** Over which a rate is taken (ms). */
 const WINDOW_MS = 500;
 
@@ -27,11 +28,11 @@ const WINDOW_MS = 500;
 export const vendorOutage: Experiment = {
   name: "vendor-outage",
   async run(scale) {
-    const [hours, checks, orders] = scale === "full" ? [4, 400, 40] : [0.15, 40, 0];
+    const [hours, checks, orders] = scale === "full" ? [3, 400, 40] : [0.15, 40, 0];
     return await inPlant(
       async (plant) => {
         const findings = [await salesforceDown(plant, hours, checks)];
-        if (orders > 0) findings.push(await whmcsDown(plant, hours / 4, orders));
+        if (orders > 0) findings.push(await whmcsDown(plant, hours / 6, orders));
         return findings;
       },
       {},
@@ -43,7 +44,7 @@ export const vendorOutage: Experiment = {
 async function salesforceDown(plant: Plant, hours: number, checks: number): Promise<Finding> {
   await plant.quiet();
   const api = await plant.startApi();
-  const before = await ask(plant, api, checks);
+  const before = await plant.askAll(api, checks);
   await plant.startWorker();
   await plant.rest();
   const ordinary = rateOf(await callsOf(plant, "salesforce"));
@@ -51,7 +52,7 @@ async function salesforceDown(plant: Plant, hours: number, checks: number): Prom
   await plant.control("DELETE", "calls");
   await plant.fault({ vendor: "salesforce", operation: "*", mode: "fail-before", times: 1_000_000 });
   const downAt = performance.now();
-  const during = await ask(plant, api, checks);
+  const during = await plant.askAll(api, checks);
   await pause((hours * AN_HOUR_MS) / QUICKER - (performance.now() - downAt));
   const probes = await callsOf(plant, "salesforce");
   const lengthMs = performance.now() - downAt;
@@ -66,7 +67,7 @@ async function salesforceDown(plant: Plant, hours: number, checks: number): Prom
     ...(failed > 0 ? [`${String(failed)} jobs failed`] : []),
     ...(spent > 0 ? [`${String(spent)} attempts were spent`] : []),
     ...(probes.length > allowed ? [`${String(probes.length)} calls where ${String(allowed)} are allowed`] : []),
-    ...(drained > MOST_TIMES_ORDINARY * ordinary
+    ...(checks >= ENOUGH_FOR_A_RATE && drained > MOST_TIMES_ORDINARY * ordinary
       ? [`${shown(drained)} calls a second afterwards, ordinarily ${shown(ordinary)}`]
       : []),
   ];
@@ -108,13 +109,6 @@ async function whmcsDown(plant: Plant, hours: number, times: number): Promise<Fi
   };
 }
 
-async function ask(plant: Plant, api: Handoff, times: number): Promise<readonly Answer[]> {
-  const answers: Answer[] = [];
-  await inTurns([...Array(times).keys()], 8, async () => void answers.push(await plant.ask(api)));
-  if (answers.some(({ id }) => id === null)) throw new Error("a check was not accepted");
-  return answers;
-}
-
 async function callsOf(plant: Plant, vendor: string): Promise<readonly TimedCall[]> {
   return (await plant.calls()).filter((call) => call.vendor === vendor);
 }
@@ -132,15 +126,6 @@ function rateOf(calls: readonly TimedCall[]): number {
   const times = calls.map(({ at }) => Date.parse(at));
   const within = times.map((from) => times.filter((at) => at >= from && at < from + WINDOW_MS).length);
   return Math.max(0, ...within) / (WINDOW_MS / 1000);
-}
-
-/** How many of the jobs failed, and how many attempts were spent beside those that ended them. */
-async function ends(api: Handoff, jobs: readonly { readonly id: string | null }[]) {
-  const views = await Promise.all(jobs.flatMap(({ id }) => (id === null ? [] : [api.job(id)])));
-  return {
-    failed: views.filter(({ state }) => state !== "completed").length,
-    spent: sum(views.map(({ attempts }) => attempts - 1)),
-  };
 }
 
 const shown = (rate: number): string => rate.toFixed(0);

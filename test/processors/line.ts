@@ -279,6 +279,8 @@ export interface SandboxState {
   readonly freebit: { readonly lines: readonly { readonly account: string; readonly cancelDate: string | null }[] };
   readonly mails: readonly Mail[];
   readonly stillToCome: number;
+  /** Of Salesforce's daily calls. */
+  readonly apiUsage: { readonly used: number };
   readonly whmcs: {
     readonly orders: readonly { readonly id: number; readonly clientId: number; readonly status: string }[];
     readonly services: readonly {
