@@ -145,6 +145,8 @@ export async function openLine({
       const event = (await control("POST", "events", { orderId })) as { data: { event: { replayId: number } } };
       return event.data.event;
     },
+    /** Has so many of Salesforce's 5,000 daily calls used. */
+    use: (calls: number) => control("PUT", "limits", { dailyMax: 5000, used: calls }),
     expireSessions: () => control("POST", "expire-sessions"),
     forgetCalls: () => control("DELETE", "calls"),
     fault: (fault: Fault) => control("POST", "faults", fault),

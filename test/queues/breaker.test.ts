@@ -52,7 +52,7 @@ describe("a breaker", () => {
     await fail(5);
     await pass();
     expect(await breaker.enter()).toBeNull();
-    expect(await other.enter()).toBeGreaterThan(0);
+    expect(await other.enter()).toBe(5000); // it may take 30 s, and is most often quicker
     await breaker.report(undefined);
     expect(await other.enter()).toBeNull();
     expect(await other.openForMs()).toBeNull();
