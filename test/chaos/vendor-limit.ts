@@ -34,7 +34,6 @@ export const vendorLimit: Experiment = {
         {
           RETRY_BASE_MS: String(baseMs),
           VENDOR_TIMEOUT_MS: "1000",
-          SWEEP_INTERVAL_MS: String(SWEEP_INTERVAL_MS),
         },
       ),
     ];
@@ -55,7 +54,7 @@ async function limitNears(
   await plant.quiet();
   const api = await plant.startApi();
   await use(0.7);
-  await plant.startWorker();
+  await plant.startWorker({ SWEEP_INTERVAL_MS: String(SWEEP_INTERVAL_MS) });
   const ordinary = [...(await plant.askAll(api, 10))];
   await plant.rest();
   const sweepsBefore = await sweeps();
