@@ -1,4 +1,5 @@
 import { monthInJapan, monthsAfter } from "../../src/domain/japan-calendar.ts";
+import { until } from "../e2e/process.ts";
 import type { Experiment, Finding } from "./experiment.ts";
 import { ends, inPlant, load, pause, type Plant } from "./plant.ts";
 
@@ -86,6 +87,7 @@ async function limitNears(
 
   await use(0.2);
   const convergedMs = await plant.rest();
+  await until(async () => (await sweeps()) > 0 || undefined, api);
   const jobs = [...ordinary, ...waiting];
   const { failed, spent } = await ends(api, jobs);
   const uncancelled = cancelled.filter(({ outcome }) => outcome !== "done").length;
