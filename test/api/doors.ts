@@ -44,7 +44,7 @@ export async function startEngine(): Promise<Engine> {
   const redis = await startRedis();
   const settings = readSettings({
     ROLES: "api",
-    REDIS_URL: redis.url,
+    ...redis.environment,
     API_KEYS: `portal:${PORTAL_KEY}`,
     SALESFORCE_ORG_ID: ORG,
     SALESFORCE_OUTBOUND_TOKEN: OUTBOUND_TOKEN,

@@ -30,7 +30,7 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
   const redis = await startRedis(options);
   const sandbox = await startSandbox();
   const started: Process[] = [];
-  const common = { PORT: "0", REDIS_URL: redis.url, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
+  const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
   const ofApi = {
     ...common,
     ROLES: "api",

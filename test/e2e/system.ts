@@ -1,5 +1,4 @@
 import { type JobType, Queue } from "bullmq";
-import { Redis } from "ioredis";
 import { vi } from "vitest";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -65,7 +64,7 @@ async function openSystem() {
     ...DASHBOARD,
     DATA_KEY,
     PORT: "0",
-    REDIS_URL: redis.url,
+    ...redis.environment,
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: "sandbox-client",
     SALESFORCE_CLIENT_SECRET: "sandbox-secret",
@@ -144,7 +143,7 @@ async function openSystem() {
         .length,
     /** How many jobs of `kind` there are in Redis, in one of `states` (BullMQ's words) or in any. */
     async jobs(kind: string, ...states: JobType[]): Promise<number> {
-      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+      const connection = redis.connect();
       const queue = new Queue(kind, { connection, prefix: "{handoff}" });
       const counts = await queue.getJobCounts(...states);
       await queue.close();

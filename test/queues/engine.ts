@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { pino } from "pino";
 import type { Vendor } from "../../src/domain/errors.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
@@ -11,6 +10,7 @@ import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
 import { startWorker } from "../../src/queues/worker.ts";
+import type { TestRedis } from "../redis.ts";
 
 const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
@@ -19,7 +19,7 @@ const CLOSES_WITHIN_MS = 5000;
 export type Breakers = Readonly<Record<Vendor, Breaker>>;
 
 export interface EngineOptions<Services> {
-  readonly redisUrl: string;
+  readonly redis: TestRedis;
   readonly kinds: readonly AnyJobKind<Services>[];
   readonly services: (breakers: Breakers) => Services;
   /** What the workers get in the ledger's place. */
@@ -32,7 +32,7 @@ export interface EngineOptions<Services> {
 
 /** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
 export async function openEngine<Services>({
-  redisUrl,
+  redis: server,
   kinds,
   services,
   ledgerOfWorkers = (ledger) => ledger,
@@ -41,7 +41,7 @@ export async function openEngine<Services>({
   baseMs = 1,
   onEnd,
 }: EngineOptions<Services>) {
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const redis = server.connect();
   await once(redis, "ready");
   const prefix = `{test-${randomUUID()}}`;
   const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
