@@ -44,7 +44,14 @@ export async function launch(folder: string, port: number, settings: RedisServer
     "maxmemory-policy": "noeviction",
     ...settings,
   };
-  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+  return await begin(
+    Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),
+    "Ready to accept connections",
+  );
+}
+
+/** Runs the Redis program with `args`; resolves once it says `ready`. */
+export async function begin(args: readonly string[], ready: string): Promise<RedisServer> {
   const child = spawn(redisServer(), args, { stdio: ["ignore", "pipe", "pipe"] });
   const dieWithUs = () => child.kill("SIGKILL");
   process.once("exit", dieWithUs);
@@ -62,7 +69,7 @@ export async function launch(folder: string, port: number, settings: RedisServer
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
         if (said.push(line) > 100) said.shift();
-        if (line.includes("Ready to accept connections")) resolve();
+        if (line.includes(ready)) resolve();
       });
     }
   });
@@ -85,7 +92,7 @@ function redisServer(): string {
   return existsSync(unpacked) ? unpacked : "redis-server";
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
     probe.once("error", reject);

@@ -80,7 +80,7 @@ async function openApi(mostStreams?: number) {
   await once(redis, "ready");
   const sealing = sealingWith([Buffer.alloc(32, 7)]);
   const ledger = openLedger({ redis, prefix: engine.prefix, sealing, timing: timingFor(1000) });
-  const queues = openQueues([parcel], redis, engine.prefix);
+  const queues = await openQueues([parcel], redis, engine.prefix);
   for (const queue of queues.values()) queue.on("error", () => undefined);
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
   const read = (id: string) => intake.job(id);

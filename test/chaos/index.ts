@@ -2,6 +2,7 @@ import { boundaries } from "./boundaries.ts";
 import { callers } from "./callers.ts";
 import { deploys } from "./deploys.ts";
 import type { Experiment } from "./experiment.ts";
+import { failover } from "./failover.ts";
 import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
 import { redisFull } from "./redis-full.ts";
@@ -17,6 +18,7 @@ export const experiments: readonly Experiment[] = [
   lateWrites,
   deploys,
   redisFull,
+  failover,
   time,
   callers,
   messages,

@@ -52,7 +52,7 @@ async function everySecond(random: Random): Promise<Finding> {
 }
 
 /** From Redis's return until a new request is accepted and done, in milliseconds. */
-async function untilWorkGoesOn(plant: Plant, api: Handoff): Promise<number> {
+export async function untilWorkGoesOn(plant: Plant, api: Handoff): Promise<number> {
   const backAt = performance.now();
   const id = await until(async () => (await plant.ask(api)).id ?? undefined, api);
   await until(async () => {

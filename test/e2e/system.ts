@@ -75,12 +75,12 @@ async function openSystem() {
     RETRY_BASE_MS: "20",
   };
   const ofRole: Readonly<Record<Role, Environment>> = {
-    api: only(everything, "PORT", "REDIS_URL", "DATA_KEY", ...Object.keys(API)),
+    api: only(everything, "PORT", ...Object.keys(redis.environment), "DATA_KEY", ...Object.keys(API)),
     worker: only(
       everything,
       ...Object.keys(everything).filter((name) => !Object.hasOwn(API, name) && !Object.hasOwn(DASHBOARD, name)),
     ),
-    dashboard: only(everything, "PORT", "REDIS_URL", ...Object.keys(DASHBOARD)),
+    dashboard: only(everything, "PORT", ...Object.keys(redis.environment), ...Object.keys(DASHBOARD)),
   };
 
   const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {

@@ -45,7 +45,7 @@ export async function openEngine<Services>({
   await once(redis, "ready");
   const prefix = `{test-${randomUUID()}}`;
   const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
-  const queues = openQueues(kinds, redis, prefix);
+  const queues = await openQueues(kinds, redis, prefix);
   const intake = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues });
   const breaker = (vendor: Vendor): Breaker =>
     breakerFor(vendor, {

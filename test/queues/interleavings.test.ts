@@ -58,8 +58,7 @@ describe.skipIf(onCluster)("a request whose answer from Redis was lost on the wa
     await once(redis, "ready");
     const sealing = sealingWith([Buffer.alloc(32, 7)]);
     const ledger = openLedger({ redis, prefix: engine.prefix, sealing, timing: { leaseMs: 400, settleMs: 600 } });
-    const queues = openQueues([parcel], redis, engine.prefix);
-    await queues.get("parcel")?.waitUntilReady();
+    const queues = await openQueues([parcel], redis, engine.prefix);
     const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
     loseNextAnswer();
     const taken = await intake.accept(
