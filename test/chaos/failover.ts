@@ -26,6 +26,8 @@ async function takeovers(plant: Plant, redis: WatchedRedis, times: number, rando
   for (let time = 0; time < times; time++) {
     await pause(random.between(100, 500));
     await redis.cutReplica();
+    const halted = random.next() < 0.5; // then what is announced now is gone before it is done
+    if (halted) worker.signal("SIGSTOP");
     const orderIds = orders.slice(3 * time, 3 * time + 3).map(({ orderId }) => orderId);
     await plant.control("POST", "outbound-messages", {
       orderIds,
@@ -33,6 +35,7 @@ async function takeovers(plant: Plant, redis: WatchedRedis, times: number, rando
     });
     await pause(random.between(0, 1500));
     await redis.failOver();
+    if (halted) worker.signal("SIGCONT");
     longestMs = Math.max(longestMs, await untilWorkGoesOn(plant, api));
     await redis.rejoin();
   }
