@@ -61,7 +61,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     sealing,
     timing: timingFor(settings.VENDOR_TIMEOUT_MS),
   });
-  let queues: ReturnType<typeof openQueues> | undefined;
+  let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
   const allowance = salesforceAllowance(settings, door, log);
@@ -105,7 +105,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   log.info({ url, roles: [...settings.ROLES] }, "listening");
 
   whenReady(door, log, async () => {
-    queues ??= openQueues(kinds, door, settings.QUEUE_PREFIX);
+    queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
@@ -150,7 +150,7 @@ function prepareWorker(
   const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
-  let queues: ReturnType<typeof openQueues> | undefined;
+  let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
   const onEnd = callbacksOnEnd(settings, intake);
   const common = {
@@ -188,7 +188,7 @@ function prepareWorker(
     start() {
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
-        queues ??= openQueues(kinds, redis, prefix);
+        queues ??= await openQueues(kinds, redis, prefix);
         if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         for (const { name, schedule } of kinds) {
           const queue = queues.get(name);

@@ -288,6 +288,11 @@ export function openLedger({
       return (await scripts.end(redis, allKeys(job), args)) === 0;
     },
 
+    /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */
+    async ping(): Promise<void> {
+      await redis.exists(`${prefix}:era`);
+    },
+
     /** The channel on which each change of the job is told (an empty message: read it again). */
     channel: ledgerKey,
 

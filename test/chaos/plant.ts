@@ -5,7 +5,7 @@ import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
 import { ADDRESS, ADMINISTRATOR, type Call, type Fault, type SandboxState } from "../processors/line.ts";
-import { startRedis, type TestRedisOptions } from "../redis.ts";
+import { startRedis, type TestRedis, type TestRedisOptions } from "../redis.ts";
 import { inTurns, sum } from "./turns.ts";
 
 const PREFIX = "{handoff}";
@@ -32,14 +32,13 @@ export interface TimedCall extends Call {
 export type Plant = Awaited<ReturnType<typeof openPlant>>;
 
 /**
- * The program as it is deployed, processes of `src/main.ts` with a Redis and a sandbox of their own, and a portal that asks
+ * The program as it is deployed, processes of `src/main.ts` with a sandbox of their own, and a portal that asks
  * for eligibility checks: each for an account of its own, so that each has to open one Case.
  */
-export async function openPlant(options: TestRedisOptions = {}, settings: Environment = {}) {
-  const redis = await startRedis(options);
+export async function openPlant(redis: TestRedis, settings: Environment = {}) {
   const sandbox = await startSandbox();
   const started: Process[] = [];
-  const common = { PORT: "0", REDIS_URL: redis.url, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
+  const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
   const ofApi = {
     ...common,
     ROLES: "api",
@@ -120,15 +119,15 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
     /** Asks for a check of an account that nobody asked about before. */
     async ask(api: Handoff): Promise<Answer> {
-      const made = (await control("POST", "records", {
-        object: "Account",
-        fields: { Name: `会社 ${String((accounts += 1))}` },
-      })) as { readonly Id: string }; // the sandbox answers the whole record
+      return await this.askFor(api, await this.make("Account", { Name: `会社 ${String((accounts += 1))}` }));
+    },
+    /** Asks for a check of `account`. */
+    async askFor(api: Handoff, account: string): Promise<Answer> {
       const askedAt = performance.now();
-      const response = await api.post(PATH, { accountId: made.Id, address: ADDRESS });
+      const response = await api.post(PATH, { accountId: account, address: ADDRESS });
       const body = (await response.json()) as { readonly id?: string }; // the API's own tests hold it to that
       return {
-        account: made.Id,
+        account,
         status: response.status,
         id: response.status === 202 ? (body.id ?? null) : null,
         ms: performance.now() - askedAt,
@@ -233,13 +232,13 @@ export async function pause(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Opens a plant for `work` and ends all of it afterwards. */
+/** Opens a plant for `work`, with a Redis of its own or the one given, and ends all of it afterwards. */
 export async function inPlant<T>(
   work: (plant: Plant) => Promise<T>,
-  options?: TestRedisOptions,
+  options: TestRedisOptions | TestRedis = {},
   settings?: Environment,
 ): Promise<T> {
-  const plant = await openPlant(options, settings);
+  const plant = await openPlant("url" in options ? options : await startRedis(options), settings);
   try {
     return await work(plant);
   } finally {

@@ -8,7 +8,7 @@ let line: Line;
 
 beforeAll(async () => {
   redis = await startRedis();
-  line = await openLine({ redisUrl: redis.url });
+  line = await openLine({ redis });
   line.engine.work();
 });
 afterAll(async () => {

@@ -11,6 +11,7 @@ import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { openServices } from "../../src/services.ts";
 import { readSettings } from "../../src/settings.ts";
 import { openEngine } from "../queues/engine.ts";
+import type { TestRedis } from "../redis.ts";
 
 /** The vendors' deadline here, and what follows from it: short enough to wait for, long enough for a busy machine. */
 const DEADLINE_MS = 500;
@@ -66,7 +67,7 @@ const PREAMBLES: ReadonlySet<string> = new Set(["token", "authOem", "connect", "
 export const isProper = ({ operation }: Call): boolean => !PREAMBLES.has(operation);
 
 export interface LineOptions {
-  readonly redisUrl: string;
+  readonly redis: TestRedis;
   readonly attempts?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** Stands between the processors and their clients. */
@@ -76,7 +77,7 @@ export interface LineOptions {
 
 /** The whole line from a request to the vendors: the real kinds and clients, a Redis, and a sandbox of its own. */
 export async function openLine({
-  redisUrl,
+  redis,
   attempts = 6,
   environment = {},
   around = (services) => services,
@@ -86,7 +87,7 @@ export async function openLine({
   const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-line-"));
   const given = {
     ROLES: "worker",
-    REDIS_URL: redisUrl,
+    ...redis.environment,
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: "sandbox-client",
     SALESFORCE_CLIENT_SECRET: "sandbox-secret",
@@ -109,7 +110,7 @@ export async function openLine({
   const cut = new AbortController();
   let services: Services | undefined;
   const engine = await openEngine<Services>({
-    redisUrl,
+    redis,
     kinds,
     services: (breakers, allowances) => {
       services = around(openServices(settings, breakers, allowances, openMetrics(), cut.signal));

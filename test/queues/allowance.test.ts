@@ -1,13 +1,13 @@
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
+import type { Connection } from "../../src/queues/connection.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 
 const KEY = "{test}:allowance:salesforce";
 
 let server: TestRedis;
-let redis: Redis;
+let redis: Connection;
 let allowance: Allowance;
 let other: Allowance;
 
@@ -16,7 +16,7 @@ const pass = () => redis.hset(KEY, "at", 1);
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = new Redis(server.url);
+  redis = server.connect();
   await once(redis, "ready");
 });
 beforeEach(async () => {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
+import type { Connection } from "../../src/queues/connection.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 
 let server: TestRedis;
-let redis: Redis;
+let redis: Connection;
 let breaker: Breaker;
 let other: Breaker;
 
@@ -20,13 +20,13 @@ const pass = () => redis.hset("{test}:breaker:whmcs", "open", 1);
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = new Redis(server.url);
+  redis = server.connect();
   await once(redis, "ready");
   const parts = { redis, prefix: "{test}", baseMs: 1000, probeMs: 30_000, complain: () => undefined };
   breaker = breakerFor("whmcs", parts);
   other = breakerFor("whmcs", parts);
 });
-beforeEach(() => redis.flushall());
+beforeEach(() => server.flush());
 afterAll(async () => {
   redis.disconnect();
   await server.stop();

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { pino } from "pino";
 import type { Vendor } from "../../src/domain/errors.ts";
 import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
@@ -12,6 +11,7 @@ import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
 import { startWorker } from "../../src/queues/worker.ts";
+import type { TestRedis } from "../redis.ts";
 
 const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
@@ -24,7 +24,7 @@ interface Allowances {
 }
 
 export interface EngineOptions<Services> {
-  readonly redisUrl: string;
+  readonly redis: TestRedis;
   readonly kinds: readonly AnyJobKind<Services>[];
   readonly services: (breakers: Breakers, allowances: Allowances) => Services;
   /** What the workers get in the ledger's place. */
@@ -37,7 +37,7 @@ export interface EngineOptions<Services> {
 
 /** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
 export async function openEngine<Services>({
-  redisUrl,
+  redis: server,
   kinds,
   services,
   ledgerOfWorkers = (ledger) => ledger,
@@ -46,11 +46,11 @@ export async function openEngine<Services>({
   baseMs = 1,
   onEnd,
 }: EngineOptions<Services>) {
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const redis = server.connect();
   await once(redis, "ready");
   const prefix = `{test-${randomUUID()}}`;
   const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
-  const queues = openQueues(kinds, redis, prefix);
+  const queues = await openQueues(kinds, redis, prefix);
   const intake = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues });
   const breaker = (vendor: Vendor): Breaker =>
     breakerFor(vendor, {
