@@ -41,7 +41,8 @@ async function slowWhmcs(plant: Plant, times: number): Promise<Finding> {
   const jobs = [...alone.answers, ...beside.answers];
   const { failed, spent } = await ends(api, jobs);
   if (failed + spent > 0) throw new Error(`${String(failed)} checks failed, ${String(spent)} attempts were spent`);
-  if (beside.p99 > DEADLINE_MS / 2)
+  // A check that waited behind an order would wait for a deadline at least; a busy machine slows both down.
+  if (beside.p99 > Math.max(DEADLINE_MS, 3 * alone.p99))
     throw new Error(`a check took ${beside.p99.toFixed(0)} ms beside a slow WHMCS, alone ${alone.p99.toFixed(0)} ms`);
   const [checks, provisioned] = [await plant.audit(jobs), await auditOrders(plant, orders)];
   return {
