@@ -4,6 +4,7 @@ import { deploys } from "./deploys.ts";
 import type { Experiment } from "./experiment.ts";
 import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
+import { poison } from "./poison.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisKills } from "./redis-kills.ts";
 import { time } from "./time.ts";
@@ -16,6 +17,7 @@ export const experiments: readonly Experiment[] = [
   zombies,
   lateWrites,
   deploys,
+  poison,
   redisFull,
   time,
   callers,
