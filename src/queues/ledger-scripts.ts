@@ -39,6 +39,8 @@ end
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
+ * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
+ *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
  *   `looks` (how often it was looked for in vain), `result` (sealed)
@@ -137,10 +139,13 @@ return answers
 `);
 
 /**
- * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, how long a
- * turn lasts (ms), how long the ledger of a job that ended well is kept (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
- * accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or an empty text, and two for each step that is remembered: its name, and its
- * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
+ * Begins an attempt. KEYS: ledger, natural key, the turn of those that run alone, and the account's turn where the kind has
+ * one. ARGV: id, kind, how long a turn lasts (ms), how long the ledger of a job that ended well is kept (ms), how often its
+ * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, and how long that turn lasts (ms).
+ * Returns 'ended' and the outcome; or 'wait' where another job has the key or the account's turn; or 'not alone' where
+ * another one has the other turn; or 'go', accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or
+ * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
+ * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
 export const begin = script(`${CHANGED}
 local now, run = now_ms(), run_id()
@@ -174,11 +179,26 @@ if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumbe
   end
 end
 
-if KEYS[3] then
-  local holder = redis.call('GET', KEYS[3])
-  if holder and holder ~= id then return { 'wait' } end
-  redis.call('SET', KEYS[3], id, 'PX', ARGV[3])
+-- A worker that dies while the job merely waits for a turn says nothing about it. The first death counts all the same: until
+-- then nothing is written down.
+local stalls, known, deaths = tonumber(ARGV[5]), tonumber(job.stalls or 0), tonumber(job.deaths or 0)
+if stalls ~= known then
+  if stalls > known and (known == 0 or job.inside) then deaths = deaths + 1 end
+  redis.call('HSET', KEYS[1], 'stalls', stalls, 'deaths', deaths)
+  redis.call('HDEL', KEYS[1], 'inside')
 end
+local alone = deaths == tonumber(ARGV[6])
+local function taken(turn)
+  local holder = redis.call('GET', turn)
+  return holder and holder ~= id
+end
+if alone and taken(KEYS[3]) then return { 'not alone' } end
+if KEYS[4] then
+  if taken(KEYS[4]) then return { 'wait' } end
+  redis.call('SET', KEYS[4], id, 'PX', ARGV[3])
+end
+if alone then redis.call('SET', KEYS[3], id, 'PX', ARGV[7]) end
+if stalls > 0 then redis.call('HSET', KEYS[1], 'inside', 1) end
 
 if not key[1] then
   redis.call('HSET', KEYS[2], 'now', id, 'last', id)
@@ -207,7 +227,7 @@ if not effect and #names > 0 then
 end
 changed()
 local outage = job.outage and now - job.outage or 0
-local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '' }
+local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '', deaths }
 for i, name in ipairs(names) do
   reply[#reply + 1] = string.sub(name, 6)
   reply[#reply + 1] = results[i]
@@ -300,21 +320,25 @@ return 0
 `);
 
 /**
- * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
+ * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
  * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), notes.
  */
 export const pause = script(`${RECORD}${CHANGED}
 record(7)
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
--- How long something may still arrive, of a step in doubt or one that another worker is inside: this attempt leaves no
--- active step of its own behind. Until then no other job may go by what it finds.
+-- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
+-- no active step of its own behind. Until then no other job may go by what it finds.
 local landing = 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
     local step = cjson.decode(all[i + 1])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+    if step.state == 'active' and step.lease <= now and delay < 0 then
+      step.state, step.at, step.lease = 'in-doubt', now, nil
+      redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
+    end
   end
 end
 if ARGV[2] ~= '' then
@@ -337,8 +361,10 @@ if ARGV[2] ~= '' then
     else
       redis.call('HDEL', KEYS[1], 'guesses', 'outage', 'away')
     end
+    redis.call('HDEL', KEYS[1], 'deaths')
   end
 end
+redis.call('HDEL', KEYS[1], 'inside')
 if delay >= 0 then
   redis.call('HSET', KEYS[1], 'next', now + delay)
 else
@@ -351,14 +377,15 @@ else
   end
 end
 changed()
-if KEYS[3] and redis.call('GET', KEYS[3]) == id then
-  if landing > 0 then redis.call('PEXPIRE', KEYS[3], landing) else redis.call('DEL', KEYS[3]) end
+if redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
+if KEYS[4] and redis.call('GET', KEYS[4]) == id then
+  if landing > 0 then redis.call('PEXPIRE', KEYS[4], landing) else redis.call('DEL', KEYS[4]) end
 end
 return 0
 `);
 
 /**
- * Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept
+ * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
  */
 export const end = script(`${RECORD}${CHANGED}
@@ -374,6 +401,8 @@ if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now_ms())
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
-if KEYS[3] and redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
+for turn = 3, #KEYS do
+  if redis.call('GET', KEYS[turn]) == id then redis.call('DEL', KEYS[turn]) end
+end
 return 0
 `);

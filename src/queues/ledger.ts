@@ -21,6 +21,12 @@ const IDEMPOTENCY_MS = 7 * 86_400_000;
  */
 const SUSPECT_AFTER_RESTART_MS = 24 * 3_600_000;
 
+/** A job whose worker died so often in a row has run alone among such jobs, and brings its worker down. */
+export const DEATHS_OF_ITS_OWN = 3;
+
+/** Longer than a death takes to be noticed, so that the next one begins after what came of this one is known. */
+const ALONE_MS = 60_000;
+
 /** How long things take at most out there; both follow from the deadline of a vendor call. */
 export interface Timing {
   /** A claim on a step holds this long: twice a call's deadline, so that one that has run out means a worker that died or hangs. */
@@ -98,6 +104,8 @@ export type Beginning =
   | { readonly state: "ended"; readonly outcome: Outcome }
   /** Another job has the natural key, or it is another's turn. */
   | { readonly state: "wait" }
+  /** Its workers died, so it runs alone among such jobs; another one does now. */
+  | { readonly state: "not alone" }
   | {
       readonly state: "go";
       readonly acceptedAt: Date;
@@ -106,6 +114,8 @@ export type Beginning =
       readonly outageMs: number;
       /** The vendor that it waits for; null where it waits for none. */
       readonly waitsFor: Vendor | null;
+      /** How often in a row its worker died with it. */
+      readonly deaths: number;
       readonly remembered: Remembered;
     };
 
@@ -127,7 +137,7 @@ export function openLedger({
   timing: Timing;
 }) {
   const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
-  const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
+  const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
@@ -182,13 +192,14 @@ export function openLedger({
       return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
-    async begin(job: JobKeys): Promise<Beginning> {
-      const [state, ...rest] = strings(
-        await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs, MEMORY_MS]),
-      );
+    /** `stalls`: how often BullMQ found that a worker had died with it. */
+    async begin(job: JobKeys, stalls: number): Promise<Beginning> {
+      const aloneFrom = DEATHS_OF_ITS_OWN - 1;
+      const args = [job.id, job.kind, timing.leaseMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS];
+      const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), args));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
-      if (state === "wait") return { state };
-      const [accepted, suspect, spent, outageMs, away, ...steps] = rest;
+      if (state === "wait" || state === "not alone") return { state };
+      const [accepted, suspect, spent, outageMs, away, deaths, ...steps] = rest;
       const remembered = new Map<string, string | null>();
       for (let at = 0; at < steps.length; at += 2) {
         const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
@@ -201,6 +212,7 @@ export function openLedger({
         spent: Number(spent),
         outageMs: Number(outageMs),
         waitsFor: away === "" ? null : (away as Vendor), // `pause` wrote it
+        deaths: Number(deaths),
         remembered,
       };
     },

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
@@ -15,7 +15,7 @@ import type { Connection } from "./connection.ts";
 import type { Intake } from "./intake.ts";
 import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
-import type { Ledger, Note, Pause } from "./ledger.ts";
+import { DEATHS_OF_ITS_OWN, type Ledger, type Note, type Pause } from "./ledger.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
@@ -24,7 +24,7 @@ import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 const LOCK_MS = 30_000;
 const STALLED_LOOK_MS = 5_000;
 
-/** BullMQ never forgives a stall; a job that met a few deploys in its life must not be given up for that. */
+/** BullMQ never forgives a stall; the ledger does, and judges by those in a row. */
 const STALLS_WITHOUT_LIMIT = 1000;
 
 /** Jobs wait for vendors most of their time, not for the processor. */
@@ -77,13 +77,24 @@ class AttemptFailed extends Error {
   }
 }
 
+/** A job whose payload is not even JSON would stay with BullMQ for ever: it comes as the text that it is, which no kind can read. */
+class QueueWorker extends Worker<unknown, Outcome> {
+  protected override createJob(data: JobJson, jobId: string): Job<unknown, Outcome> {
+    try {
+      return super.createJob(data, jobId);
+    } catch {
+      return super.createJob({ ...data, data: JSON.stringify(data.data) }, jobId);
+    }
+  }
+}
+
 /** Takes a kind's jobs from its queue and carries them through. `close` waits for what is in flight. */
 export function startWorker<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: WorkerSetting<Services>,
 ): { close(): Promise<void> } {
   const log = setting.log.child({ kind: kind.name });
-  const worker = new Worker<unknown, Outcome>(
+  const worker = new QueueWorker(
     kind.name,
     async (job, token = "") => await attemptAndTell(kind, setting, log, job, token),
     {
@@ -167,7 +178,7 @@ async function attempt<Payload, Services>(
     throw new DelayedError();
   };
 
-  const beginning = await ledger.begin(keys);
+  const beginning = await ledger.begin(keys, queued.stalledCounter);
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed");
@@ -178,7 +189,9 @@ async function attempt<Payload, Services>(
     if (kind.schedule !== undefined) return { outcome: "done", result: {} };
     return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
   }
-  const { acceptedAt, suspect, remembered, waitsFor } = beginning;
+  if (beginning.state === "not alone")
+    return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "workers died with it, and it runs alone", []);
+  const { acceptedAt, suspect, remembered, waitsFor, deaths } = beginning;
   const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
   if (openForMs !== null && openForMs > 0) {
     // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
@@ -210,7 +223,12 @@ async function attempt<Payload, Services>(
     stopping,
   });
   try {
-    if (!readable) throw payload;
+    if (!readable) {
+      // What is no JSON is put down as a text: whoever lists the queue reads that.
+      if (typeof queued.data === "string") await queued.updateData(queued.data);
+      throw payload;
+    }
+    if (deaths >= DEATHS_OF_ITS_OWN) throw crashesItsWorker(deaths);
     const facts = { id, acceptedAt, resumed: remembered.size > 0, hand: handFrom(kind.name, id, setting) };
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
@@ -295,6 +313,16 @@ function readPayload<Payload>(
       cause,
     });
   }
+}
+
+function crashesItsWorker(deaths: number): RejectedError {
+  return new RejectedError({
+    code: "crashes-its-worker",
+    title: `The worker died ${String(deaths)} times in a row while it ran this job.`,
+    detail:
+      "The last time no other such job ran, so it is most likely this one. Look why the process ended (its exit status, out of memory?), let a developer mend the cause, then retry it: that counts anew.",
+    vendor: null,
+  });
 }
 
 function unknownSteps(names: readonly string[]): RejectedError {

@@ -5,6 +5,7 @@ import type { Experiment } from "./experiment.ts";
 import { failover } from "./failover.ts";
 import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
+import { poison } from "./poison.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisAway, redisKills } from "./redis-kills.ts";
 import { time } from "./time.ts";
@@ -22,6 +23,7 @@ export const experiments: readonly Experiment[] = [
   zombies,
   lateWrites,
   deploys,
+  poison,
   redisFull,
   failover,
   time,

@@ -99,7 +99,7 @@ describe("a claim", () => {
 describe("a worker that was thought dead", () => {
   it("frees neither the key nor the turn while another is inside a step", async () => {
     const { id, keys } = await accepted();
-    await engine.ledger.begin(keys);
+    await engine.ledger.begin(keys, 0);
     await engine.ledger.claim(keys, "send", "the other worker", { suspect: false, notes: [] });
     await engine.ledger.pause(
       keys,
