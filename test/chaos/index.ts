@@ -2,6 +2,7 @@ import { boundaries } from "./boundaries.ts";
 import { callers } from "./callers.ts";
 import { deploys } from "./deploys.ts";
 import type { Experiment } from "./experiment.ts";
+import { hostile } from "./hostile.ts";
 import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
 import { redisFull } from "./redis-full.ts";
@@ -20,4 +21,5 @@ export const experiments: readonly Experiment[] = [
   time,
   callers,
   messages,
+  hostile,
 ];
