@@ -20,7 +20,9 @@ export function sender(url: string, connections: number) {
       return await new Promise((resolve, reject) => {
         const length = body === null ? {} : { "content-length": String(body.length) };
         const asking = ask({ hostname, port, agent, method, path, headers: { ...headers, ...length } });
-        asking.once("error", reject);
+        const failed = (error: Error) =>
+          reject(new Error(`${error.message}\n${shown({ method, path, headers, body })}`));
+        asking.once("error", failed);
         asking.once("response", (response) => {
           const chunks: Buffer[] = [];
           const answered = () =>
@@ -36,7 +38,7 @@ export function sender(url: string, connections: number) {
             return;
           }
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.once("end", answered).once("error", reject);
+          response.once("end", answered).once("error", failed);
         });
         asking.end(body ?? undefined);
       });

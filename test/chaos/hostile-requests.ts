@@ -2,7 +2,7 @@ import { METHODS } from "node:http";
 import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { multipartBody } from "./hostile-forms.ts";
-import { anyJson, bytesOf, type Example, inHeader, MARK, nearlyJson, text } from "./hostile-texts.ts";
+import { anyJson, bytesOf, type Example, inHeader, inPath, MARK, nearlyJson, text } from "./hostile-texts.ts";
 
 /** A request as it goes out. `path` and the headers hold bytes, seen as Latin-1. */
 export interface HostileRequest {
@@ -107,10 +107,6 @@ const strayPath: fc.Arbitrary<string> = fc.oneof(
   text.map((part) => inPath(`/api/${part}`)),
   text.map((part) => inPath(`/${part}`)),
 );
-
-/** What HTTP itself lets stand in an address: of the rest, Node hangs up before our program hears of it. */
-const inPath = (path: string) =>
-  path.toWellFormed().replaceAll(/[^!-~]|#/gu, (character) => encodeURIComponent(character)) || "/";
 
 function pathLike(path: string, jobs: readonly string[]): fc.Arbitrary<string> {
   const parameter = fc.oneof(

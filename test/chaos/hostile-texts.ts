@@ -55,6 +55,10 @@ export const inHeader = (value: string): string =>
     .toString("latin1")
     .replaceAll(/[\0-\x08\n-\x1F\x7F]/g, ""); // oxlint-disable-line no-control-regex
 
+/** What HTTP itself lets stand in an address: of the rest, Node hangs up before our program hears of it. */
+export const inPath = (path: string) =>
+  path.toWellFormed().replaceAll(/[^!-~]|#/gu, (character) => encodeURIComponent(character)) || "/";
+
 const NUMBERS = [
   "0",
   "-0",
