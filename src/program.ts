@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import type { Logger } from "pino";
 import { createApi } from "./api/app.ts";
+import { nothingHere } from "./api/failures.ts";
 import { healthRoutes } from "./api/health.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
@@ -37,6 +38,10 @@ const COMPLAINT_EVERY_MS = 5_000;
 
 /** How long a whole request may take to arrive, above the longest that a door itself waits (a document's minute): it also bounds how long a refused body is read away. */
 const REQUEST_ARRIVES_WITHIN_MS = 75_000;
+
+/** Headers are a kilobyte or two. Node's own minute, looked at every half minute, lets a stranger hold a connection for long. */
+const HEADERS_ARRIVE_WITHIN_MS = 20_000;
+const LOOKED_AT_EVERY_MS = 5_000;
 
 export interface Program {
   /** Where HTTP listens. */
@@ -98,7 +103,14 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds, warnings }) : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
-  const server = createServer({ requestTimeout: REQUEST_ARRIVES_WITHIN_MS }, app).listen(settings.PORT, settings.HOST);
+  app.use(nothingHere());
+
+  const limits = {
+    requestTimeout: REQUEST_ARRIVES_WITHIN_MS,
+    headersTimeout: HEADERS_ARRIVE_WITHIN_MS,
+    connectionsCheckingInterval: LOOKED_AT_EVERY_MS,
+  };
+  const server = createServer(limits, app).listen(settings.PORT, settings.HOST);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // it listens on TCP
   const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${String(port)}`;

@@ -1,7 +1,7 @@
-import type { NextFunction, Request } from "express";
+import express, { type NextFunction, type Request } from "express";
 import { NotAcceptedError } from "../queues/intake.ts";
 import { BodyError, type BodyFault } from "./body.ts";
-import type { Reply } from "./exchange.ts";
+import { beginExchange, type Reply } from "./exchange.ts";
 import { retryAfter } from "./jobs.ts";
 import { Problem, type ProblemCode, sendProblem } from "./problem.ts";
 
@@ -23,6 +23,16 @@ export function answerFailure(error: unknown, _request: Request, response: Reply
   // Half an answer cannot be mended: Express then cuts the connection, so that the caller does not take it for whole.
   if (response.headersSent) return next(error);
   sendProblem(response, problem);
+}
+
+/** Answers what nobody else does. Express's own page would say the address back. */
+export function nothingHere(): express.Router {
+  const router = express.Router();
+  router.use(beginExchange, () => {
+    throw new Problem("not-found", "Nothing is at this address.");
+  });
+  router.use(answerFailure);
+  return router;
 }
 
 function problemOf(error: unknown): Problem {

@@ -50,9 +50,14 @@ export function idempotencyKey({ headers }: Request): { key: string | undefined;
   return { key: undefined, errors: [{ path: "Idempotency-Key", message }] };
 }
 
+/** A form has a few dozen fields. More is told to nobody: the answer would be many times the request. */
+const MOST_TOLD = 100;
+
 export function invalid(errors: readonly FieldProblem[]): Problem {
-  const detail = errors.length === 1 ? "One thing is wrong." : `${String(errors.length)} things are wrong.`;
-  return new Problem("invalid-request", detail, { errors });
+  const told = errors.slice(0, MOST_TOLD);
+  const rest = told.length < errors.length ? ` The first ${String(MOST_TOLD)} are named.` : "";
+  const detail = errors.length === 1 ? "One thing is wrong." : `${String(errors.length)} things are wrong.${rest}`;
+  return new Problem("invalid-request", detail, { errors: told });
 }
 
 /** A request that was read and found well formed. */

@@ -6,6 +6,7 @@ import { UnavailableError } from "../domain/errors.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
 import { BodyError, checkType } from "./body.ts";
 import { documentTypeOf, SNIFFED_BYTES } from "./document-type.ts";
+import { unknownField } from "./field-problems.ts";
 import { type FieldProblem, Problem } from "./problem.ts";
 
 export interface UploadRules {
@@ -52,14 +53,14 @@ export async function readUpload(request: IncomingMessage, rules: UploadRules, s
   const body = Promise.withResolvers<void>();
 
   const problems: FieldProblem[] = [];
-  const problem = (path: string, message: string) => problems.push({ path: path.slice(0, 64), message });
+  const problem = (path: string, message: string) => problems.push({ path, message });
   const fields = new Map<string, string>();
   const taking: Promise<StoredDocument | string>[] = []; // one at most
 
   // Where a part has no name, or text cannot be decoded, busboy gives `undefined`, which its types keep quiet about.
   form.on("field", (name: string | undefined, value: string | undefined, { valueTruncated }) => {
     if (name === "file") problem("file", "must be a file");
-    else if (name === undefined || !rules.fields.includes(name)) problem(name ?? "", "is not known here");
+    else if (name === undefined || !rules.fields.includes(name)) problems.push(unknownField(name ?? ""));
     else if (fields.has(name)) problem(name, "is given more than once");
     else if (value === undefined || value.includes("\uFFFD")) problem(name, "must be text in UTF-8");
     else if (valueTruncated) problem(name, `must have ${String(MOST_FIELD_BYTES)} bytes at most`);
@@ -74,7 +75,7 @@ export async function readUpload(request: IncomingMessage, rules: UploadRules, s
       return;
     }
     if (name === "file") problem("file", "is given more than once");
-    else if (name === undefined || !rules.fields.includes(name)) problem(name ?? "", "is not known here");
+    else if (name === undefined || !rules.fields.includes(name)) problems.push(unknownField(name ?? ""));
     else problem(name, "must be text, not a file");
     file.resume();
   });

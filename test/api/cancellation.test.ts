@@ -51,6 +51,31 @@ describe("a cancellation", () => {
     expect(answer.json).toMatchObject({ code: "invalid-request", errors: [{ path }] });
   });
 
+  it.each([
+    "hanako@customer.example\r\nBcc: all@elsewhere.example",
+    "hanako@customer.example\nBcc: all@elsewhere.example",
+    "hanako@customer.example\r",
+    "hanako@customer.example\u0085Bcc: all@elsewhere.example",
+    "hanako@customer.example\u2028",
+    "hanako@customer.example, all@elsewhere.example",
+    "hanako@customer.example;all@elsewhere.example",
+    "all@elsewhere.example <hanako@customer.example>",
+    "hanako@customer.example> RCPT TO:<all@elsewhere.example",
+    '"all@elsewhere.example,"@customer.example',
+    "hanako@customer.example?bcc=all@elsewhere.example",
+    "hanako%0d%0abcc:all@elsewhere.example@customer.example",
+  ])("of no service goes with an address that could be more than one: %j", async (alternativeEmail) => {
+    for (const [service, body] of [
+      ["internet", scheduled()],
+      ["sim", sim()],
+      ["vpn", request()],
+    ] as const) {
+      const answer = await post(address(service), { ...body, alternativeEmail });
+      expect(answer).toMatchObject({ status: 422, json: { errors: [{ path: "alternativeEmail" }] } });
+      expect(answer.text).not.toContain("elsewhere");
+    }
+  });
+
   it.each(["internet", "sim"])("of %s names the months that are open where its month is not", async (service) => {
     const body = service === "sim" ? sim() : scheduled();
     const first = earliestMonth(new Date());

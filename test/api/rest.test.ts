@@ -191,6 +191,15 @@ describe("bodies that are not taken", () => {
     expect(answer.text).not.toContain("1500-002");
   });
 
+  it("says no name back that could be a value in the wrong place, and tells of a hundred problems at most", async () => {
+    const misplaced = await post(provisioning, { ...nextOrder(), "渋谷2-21-1": true });
+    expect(misplaced.json["errors"]).toEqual([{ path: "", message: "holds a field whose name is not known here" }]);
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`k${String(at)}`, 1]));
+    const answer = await post(provisioning, { ...nextOrder(), ...many });
+    expect(answer).toMatchObject({ status: 422, json: { detail: "5000 things are wrong. The first 100 are named." } });
+    expect(answer.json["errors"]).toHaveLength(100);
+  });
+
   it.each([["[]"], ["null"], ['"text"'], ["12"]])("answers 422 to JSON that is no object: %s", async (body) => {
     const answer = await post(provisioning, body);
     expect(answer).toMatchObject({ status: 422, json: { code: "invalid-request", errors: [{ path: "" }] } });

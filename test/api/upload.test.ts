@@ -188,12 +188,19 @@ describe("an upload that does not fit its description", () => {
 
   it("hears of every problem at once, and nothing is kept", async () => {
     expect(
-      await problemsOf(["colour", "green"], ["file", PDF], ["file", JPEG], ["selfie", JPEG], ACCOUNT, ACCOUNT, [
-        "autoApproved",
-        JPEG,
-      ]),
+      await problemsOf(
+        ["colour", "green"],
+        ["花子の写真", "x"],
+        ["file", PDF],
+        ["file", JPEG],
+        ["selfie", JPEG],
+        ACCOUNT,
+        ACCOUNT,
+        ["autoApproved", JPEG],
+      ),
     ).toEqual([
       { path: "colour", message: "is not known here" },
+      { path: "", message: "holds a field whose name is not known here" },
       { path: "file", message: "is given more than once" },
       { path: "selfie", message: "is not known here" },
       { path: "accountId", message: "is given more than once" },

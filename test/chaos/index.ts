@@ -3,6 +3,7 @@ import { callers } from "./callers.ts";
 import { deploys } from "./deploys.ts";
 import type { Experiment } from "./experiment.ts";
 import { failover } from "./failover.ts";
+import { hostile } from "./hostile.ts";
 import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
 import { poison } from "./poison.ts";
@@ -33,4 +34,5 @@ export const experiments: readonly Experiment[] = [
   vendorLimit,
   vendorSlow,
   vendorAnswers,
+  hostile,
 ];

@@ -16,6 +16,8 @@ describe("a line that a customer typed", () => {
     ["渋谷\n区", "must be one line, without control characters"],
     ["渋谷\u0000区", "must be one line, without control characters"],
     ["渋谷\u0085区", "must be one line, without control characters"],
+    ["渋谷\u2028区", "must be one line, without control characters"],
+    ["渋谷\uD83C区", "must consist of whole characters"],
   ])("is refused where it is none: %j", (typed, problem) => {
     expect(
       line(40)
@@ -45,6 +47,11 @@ describe("lines that a customer typed", () => {
         .safeParse(typed)
         .error?.issues.map(({ message }) => message),
     ).toEqual(["must not hold control characters"]);
+  });
+
+  it("hold no half of a character", () => {
+    expect(paragraph(100).safeParse("a \uDFE0").success).toBe(false);
+    expect(paragraph(100).safeParse("a 🏠").success).toBe(true);
   });
 
   it("are bounded", () => {

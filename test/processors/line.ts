@@ -26,7 +26,7 @@ export interface Call {
 
 export interface Fault extends Pick<Call, "vendor" | "operation"> {
   readonly mode: string;
-  readonly [setting: string]: string | number;
+  readonly [setting: string]: string | number | object;
 }
 
 /** What there is of each thing that a job could make twice. */

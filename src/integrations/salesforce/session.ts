@@ -106,26 +106,32 @@ function signInWith(settings: SignInSettings): (signal: AbortSignal) => Promise<
   const clientSecret = settings.SALESFORCE_CLIENT_SECRET?.reveal();
   const grant =
     clientSecret === undefined ? jwtGrant(settings, clientId, loginUrl) : () => ({ grant_type: "client_credentials" });
-  const mayBePlain = loginUrl.startsWith("http:");
+  const login = new URL(loginUrl);
 
   return async (signal) => {
     const oauth2 = new OAuth2({ loginUrl, clientId, ...(clientSecret === undefined ? {} : { clientSecret }) });
-    speakThrough(oauth2, { signal, asked: "sign-in", origin: new URL(loginUrl).origin });
+    speakThrough(oauth2, { signal, asked: "sign-in", origin: login.origin });
     const answer = tokenAnswer.safeParse(await oauth2.requestToken(grant()));
     if (!answer.success)
       throw salesforceError({ asked: "sign-in", trouble: { kind: "unreadable", status: 200 }, cause: answer.error });
     const instance = new URL(answer.data.instance_url);
-    if (instance.protocol !== "https:" && !mayBePlain) {
+    if (!isOfSameHouse(instance, login)) {
       throw new UnavailableError({
         vendor: "salesforce",
         scope: "vendor",
         code: "salesforce-instance-url",
-        title: "Salesforce named an instance that is not https.",
+        title: "Salesforce named an instance that is not https, or none of Salesforce's hosts.",
         detail: "No token is sent there. Check that SALESFORCE_LOGIN_URL is really Salesforce. Jobs wait meanwhile.",
       });
     }
     return { accessToken: answer.data.access_token, origin: instance.origin };
   };
+}
+
+/** Whether a token of `login` may go to `instance`: to the host that gave it, or to one of Salesforce's. */
+function isOfSameHouse(instance: URL, login: URL): boolean {
+  if (instance.protocol !== "https:" && login.protocol !== "http:") return false;
+  return instance.hostname === login.hostname || instance.hostname.endsWith(".salesforce.com");
 }
 
 /** Salesforce allows three minutes; one is left for clocks that differ. */

@@ -1,0 +1,49 @@
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { Redis } from "ioredis";
+import { kinds } from "../../src/processors/index.ts";
+
+/** What Redis says of the life of a key that has run out since it was listed. */
+const GONE = -2;
+
+/** Parts of a queue that are there however many jobs it has. */
+const OF_A_QUEUE = /:(?:meta|id|events|marker|wait|paused|delayed|prioritized|pc|repeat)$/;
+
+/**
+ * What is in Redis and in the document store that no accepted job has, by its name. `accepted`: the jobs that callers were
+ * told of; outbound messages are acknowledged without a word about theirs.
+ */
+export async function leftBehind(
+  redisUrl: string,
+  dataDir: string,
+  accepted: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const redis = new Redis(redisUrl);
+  try {
+    const keys = await redis.keys("*");
+    const ledgers = keys.filter((key) => key.includes(":ledger:"));
+    const jobs = new Set(ledgers.map((key) => key.slice(key.lastIndexOf(":") + 1)));
+    const left: string[] = [];
+    let documents = 0;
+    for (const key of keys) {
+      const name = key.slice(key.indexOf(":") + 1);
+      if (name === "era" || name.startsWith("breaker:") || OF_A_QUEUE.test(name)) continue;
+      const [group = "", id = ""] = name.split(":");
+      if (group === "ledger" && (await redis.hget(key, "kind")) !== "provisioning" && !accepted.has(id)) left.push(key);
+      if (group === "ledger" || (kinds.some((kind) => kind.name === group) && jobs.has(id))) {
+        if (group === "verification") documents += 1;
+        continue;
+      }
+      // A place that is kept taken for a minute, so that what is not wanted does not get into the queue.
+      const [place, life] = await Promise.all([redis.hget(key, "name"), redis.pttl(key)]);
+      if ((place === "not accepted" && life > 0) || life === GONE) continue;
+      const values = Object.values(await redis.hgetall(key));
+      if (!values.some((value) => jobs.has(value))) left.push(key);
+    }
+    const files = await readdir(path.join(dataDir, "documents")).catch(() => []);
+    if (files.length !== documents) left.push(`${String(files.length)} documents for ${String(documents)} jobs`);
+    return left;
+  } finally {
+    redis.disconnect();
+  }
+}
