@@ -51,6 +51,8 @@ export interface Candidate {
   readonly placeInQueue: string;
   readonly door: string;
   readonly unless: Unless;
+  /** Whether it is suspect from the first. */
+  readonly lookFirst: boolean;
   readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
 }
 
@@ -179,6 +181,11 @@ export function openLedger({
       return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
+    /** The job that last had the natural key, or has it. */
+    async last({ natural }: Pick<JobKeys, "natural">): Promise<string | null> {
+      return await redis.hget(natural, "last");
+    },
+
     async begin(job: JobKeys): Promise<Beginning> {
       const [state, ...rest] = strings(
         await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs, MEMORY_MS]),
@@ -294,8 +301,8 @@ export function openLedger({
   };
 }
 
-function argumentsOf({ job, door, unless, idempotency }: Candidate): string[] {
-  return [job.id, job.kind, door, unless.join(" "), idempotency?.body ?? ""];
+function argumentsOf({ job, door, unless, lookFirst, idempotency }: Candidate): string[] {
+  return [job.id, job.kind, door, unless.join(" "), lookFirst ? "1" : "0", idempotency?.body ?? ""];
 }
 
 function takenOf(answer: unknown): Taken {
