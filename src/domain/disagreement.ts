@@ -90,28 +90,30 @@ export interface Disagreement {
 }
 
 /** Every disagreement that is looked for; `docs/operations.md` says of each what heals it. */
-export type DisagreementKind =
-  | "order-without-service"
-  | "order-activated-by-hand"
-  | "service-without-link"
-  | "link-before-active"
-  | "active-without-service"
-  | "link-to-nothing"
-  | "service-of-another"
-  | "active-but-ended"
-  | "active-but-pending"
-  | "cancelling-without-date"
-  | "cancelling-without-case"
-  | "cancelling-without-service"
-  | "end-overdue"
-  | "over-but-running"
-  | "two-orders"
-  | "two-opportunities"
-  | "two-cases"
-  | "case-without-cancellation"
-  | "case-without-opportunity"
-  | "case-left-open"
-  | "checking-without-case";
+export const DISAGREEMENT_KINDS = [
+  "order-without-service",
+  "order-activated-by-hand",
+  "service-without-link",
+  "link-before-active",
+  "active-without-service",
+  "link-to-nothing",
+  "service-of-another",
+  "active-but-ended",
+  "active-but-pending",
+  "cancelling-without-date",
+  "cancelling-without-case",
+  "cancelling-without-service",
+  "end-overdue",
+  "over-but-running",
+  "two-orders",
+  "two-opportunities",
+  "two-cases",
+  "case-without-cancellation",
+  "case-without-opportunity",
+  "case-left-open",
+  "checking-without-case",
+] as const;
+export type DisagreementKind = (typeof DISAGREEMENT_KINDS)[number];
 
 /** One that only a person can heal. */
 export function forPerson(kind: DisagreementKind, where: string, what: string, words: string): Disagreement {

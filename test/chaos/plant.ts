@@ -3,7 +3,16 @@ import { Redis } from "ioredis";
 import { eligibility } from "../../src/processors/eligibility.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
-import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
+import {
+  API_KEY,
+  doctor,
+  listening,
+  type Environment,
+  type Handoff,
+  type Process,
+  run,
+  until,
+} from "../e2e/process.ts";
 import { ADDRESS, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedisOptions } from "../redis.ts";
 
@@ -96,6 +105,8 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
     fault: (fault: Fault) => control("POST", "faults", fault),
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
+    /** What the doctor says of the plant. */
+    doctor: () => doctor(ofWorker),
     /** Asks for a check of an account that nobody asked about before. */
     async ask(api: Handoff): Promise<Answer> {
       const made = (await control("POST", "records", {

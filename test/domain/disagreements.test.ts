@@ -1,8 +1,11 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   afterJob,
   type ApprovedOrder,
   type ClientService,
+  DISAGREEMENT_KINDS,
   type Disagreement,
   type DisagreementKind,
   type Facts,
@@ -300,6 +303,12 @@ describe("systems that do not", () => {
     });
     expect(approvedWithoutService([order({ status: "Activated" })])[0]?.heal.by).toBe("person");
   });
+});
+
+it("the operator's guide says of each what heals it", async () => {
+  const guide = await readFile(path.join(import.meta.dirname, "../../docs/operations.md"), "utf8");
+  const told = [...guide.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind);
+  expect(new Set(told)).toEqual(new Set(DISAGREEMENT_KINDS));
 });
 
 describe("what the ledger knows", () => {

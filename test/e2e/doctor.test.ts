@@ -1,27 +1,8 @@
 import { execFile } from "node:child_process";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { customFields } from "../../src/integrations/whmcs/encoding.ts";
-import type { Environment } from "./process.ts";
+import { doctor, type Environment, type Told } from "./process.ts";
 import { API_KEY, inSystem, type System } from "./system.ts";
-
-const ROOT = path.join(import.meta.dirname, "../..");
-
-interface Told {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the doctor as a process, by the worker's settings. */
-function doctor(environment: Environment, ...args: readonly string[]): Promise<Told> {
-  return new Promise((resolve) => {
-    const env = { PATH: process.env["PATH"], ...environment };
-    execFile(process.execPath, ["src/doctor.ts", ...args], { cwd: ROOT, env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
 
 /** What was told of each record, by its id: the kinds. */
 function kindsIn({ stdout }: Told): string[] {
