@@ -14,10 +14,7 @@ import type { Settings } from "./settings.ts";
  * of the calls that jobs make. `cut`: aborted where the process can wait no longer.
  */
 export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promise<readonly VendorReport[]> {
-  const call: VendorCall = (_operation, perform) => {
-    const deadline = AbortSignal.timeout(settings.VENDOR_TIMEOUT_MS);
-    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]), () => undefined);
-  };
+  const call = callWithoutBreaker(settings, cut);
   const salesforce: Salesforce = salesforceClient({ settings, call });
   const whmcs: Whmcs = whmcsClient({ settings, call });
   const freebit: Freebit | undefined =
@@ -32,6 +29,14 @@ export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promi
       report("whmcs", async () => whmcs.checkShop(await products())),
       report("freebit", async () => [await freebitCheck(freebit)]),
     ]);
+}
+
+/** A call to a vendor with a deadline and nothing else. `cut`: aborted where the process can wait no longer. */
+export function callWithoutBreaker({ VENDOR_TIMEOUT_MS }: Settings, cut?: AbortSignal): VendorCall {
+  return (_operation, perform) => {
+    const deadline = AbortSignal.timeout(VENDOR_TIMEOUT_MS);
+    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]), () => undefined);
+  };
 }
 
 async function freebitCheck(freebit: Freebit | undefined): Promise<Check> {

@@ -74,7 +74,11 @@ export interface Asked {
 /** Takes it in and answers 202, or says why not. */
 export async function takeIn({ kind, route, payload, key, now, intake }: Asked, response: Reply): Promise<Taken> {
   const client = clientOf(response.locals);
-  const request = { door: client, ...(key !== undefined && { idempotency: { client, key } }) };
+  const request = {
+    door: client,
+    ...(key !== undefined && { idempotency: { client, key } }),
+    ...(route.lookFirst !== undefined && { lookFirst: route.lookFirst }),
+  };
   const broken = route.rule?.broken(payload, now) ?? null;
   // What was accepted in time stays so, however late its caller asks for it again.
   const acceptance =

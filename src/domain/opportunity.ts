@@ -43,6 +43,17 @@ export function isEnded(status: string | null): boolean {
   return status === "Terminated" || status === "Cancelled";
 }
 
+/** Whether the Case of a service that is over may be closed: Internet's waits until the rented equipment is back, or need not come back. */
+export function mayCloseCase({
+  commodity,
+  lineReturn,
+}: {
+  readonly commodity: string | null;
+  readonly lineReturn: string | null;
+}): boolean {
+  return typeOfCommodity(commodity) !== "Internet" || lineReturn === "Returned" || lineReturn === "不要";
+}
+
 /** Which of an Opportunity's two dates tells when a service of this commodity ends: a SIM has one of its own. */
 export function endOf<Moment>(
   commodity: string | null,

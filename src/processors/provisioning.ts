@@ -26,6 +26,7 @@ export const provisioning = defineJobKind({
       summary: "Provision an approved order, where Salesforce does not announce it",
       body: payload,
       example: { orderId: "8015g00000ZxCvBAAV" },
+      lookFirst: true, // who posts it does not know what became of the order
     },
   ],
 

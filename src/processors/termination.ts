@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { needsPerson, type RejectedError } from "../domain/errors.ts";
-import { isEnded, STAGE, typeOfCommodity } from "../domain/opportunity.ts";
+import { isEnded, mayCloseCase, STAGE, typeOfCommodity } from "../domain/opportunity.ts";
 import { opportunityId } from "../domain/salesforce-id.ts";
 import type { DueCancellation, Salesforce } from "../integrations/salesforce/client.ts";
 import type { Whmcs } from "../integrations/whmcs/client.ts";
@@ -48,7 +48,7 @@ export const termination = defineJobKind({
       }
     }
 
-    const caseIds = mayClose(due)
+    const caseIds = mayCloseCase(due)
       ? await step("look for its case", "repeat", () => salesforce.openCancellationCases(opportunityId))
       : [];
     const find = () => findClosed(salesforce, due);
@@ -73,15 +73,10 @@ function isDue({ stage, endsAt }: DueCancellation, now: Date): boolean {
   return stage === STAGE.cancelling && endsAt !== null && new Date(endsAt) <= now;
 }
 
-/** An Internet Case stays open until the rented equipment is back, or need not come back. */
-function mayClose({ commodity, lineReturn }: DueCancellation): boolean {
-  return typeOfCommodity(commodity) !== "Internet" || lineReturn === "Returned" || lineReturn === "不要";
-}
-
 async function findClosed(salesforce: Salesforce, due: DueCancellation): Promise<true | undefined> {
   const now = await salesforce.dueCancellation(due.opportunityId);
   if (now?.stage !== STAGE.cancelled) return undefined;
-  const open = mayClose(due) ? await salesforce.openCancellationCases(due.opportunityId) : [];
+  const open = mayCloseCase(due) ? await salesforce.openCancellationCases(due.opportunityId) : [];
   return open.length === 0 || undefined;
 }
 

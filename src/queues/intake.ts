@@ -16,6 +16,8 @@ export interface Request {
   readonly idempotency?: { readonly client: string; readonly key: string };
   /** For announcements, which may come again at any time. */
   readonly unless?: Unless;
+  /** The work may have been done by a way that no ledger knows: the job looks before each write. */
+  readonly lookFirst?: boolean;
 }
 
 export type Acceptance =
@@ -43,6 +45,8 @@ export interface Intake {
   accept(kind: AnyJobKind<never>, payload: unknown, request: Request): Promise<Acceptance>;
   /** How `accept` would answer a request that is not new work, without taking it in; null where it would be new. */
   known(kind: AnyJobKind<never>, payload: unknown, request: Request): Promise<Acceptance | null>;
+  /** The job that last did this work, or is at it; null where none is known (any more). */
+  lastJob(kind: AnyJobKind<never>, payload: unknown): Promise<JobView | null>;
   /** The job of that id, or null where there is none (any more). */
   job(id: string): Promise<JobView | null>;
   /** Resolves where Redis answers. `warnings`: settings of it that could lose work, in plain words. */
@@ -116,6 +120,7 @@ export function openIntake({
           placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unless: request.unless ?? [],
+          lookFirst: request.lookFirst ?? false,
           idempotency: idempotencyOf(kind, payload, request),
         });
         if (taken.how === "key-reused") return taken;
@@ -141,6 +146,13 @@ export function openIntake({
         if (answer === null || answer.how === "key-reused") return answer;
         const found = await read(answer.id);
         return found === null ? null : { how: answer.how, job: found.view, withThis: false };
+      });
+    },
+
+    async lastJob(kind, payload) {
+      return await orNotAccepted(async () => {
+        const id = await ledger.last(ledger.keys(kind.name, "", kind.key(payload), undefined));
+        return id === null ? null : ((await read(id))?.view ?? null);
       });
     },
 

@@ -53,6 +53,8 @@ export interface Handing {
   /** Names this piece of work within the job: however often the job runs, it is handed on once. */
   readonly once?: string;
   readonly unless?: Unless;
+  /** The work may have been done by a way that no ledger knows: the job looks before each write. */
+  readonly lookFirst?: boolean;
 }
 
 /**
@@ -70,6 +72,8 @@ interface AnyRoute<Payload> {
   readonly summary: string;
   /** A body that the schema accepts, shown in the OpenAPI description. */
   readonly example: Json;
+  /** What is asked for here may have been done by a way that no ledger knows: its jobs look before each write. */
+  readonly lookFirst?: boolean;
   /** A rule that is judged at the door, by the moment the request came in. */
   readonly rule?: Rule<Payload>;
 }

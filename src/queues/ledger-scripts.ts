@@ -55,9 +55,9 @@ end
 /**
  * Takes requests down, one after the other. KEYS: era, then four for each request: natural key, ledger of the candidate,
  * the candidate's place in the queue, idempotency key (any key where the caller gave none). ARGV: how long idempotency keys
- * are kept (ms), how long Redis stays suspect after a restart (ms), then five for each request: candidate id, kind, door,
- * how an earlier job may have ended that answers in its place ('done', 'failed', or both), body hash (empty where the
- * caller gave no key). Returns for each request how, the id of the job that
+ * are kept (ms), how long Redis stays suspect after a restart (ms), then six for each request: candidate id, kind, door,
+ * how an earlier job may have ended that answers in its place ('done', 'failed', or both), whether it looks before it
+ * writes (0 or 1), body hash (empty where the caller gave no key). Returns for each request how, the id of the job that
  * answers, when it was accepted (ms, as text); or 'error' and Redis's words, which leaves the others alone.
  *
  * The candidates are put into the queue right behind this call, without waiting for its answer. Where one is not wanted,
@@ -88,7 +88,7 @@ local function came_too(ledger, candidate, id, door)
   end
 end
 
-local function take(natural, ledger, place, once, candidate, kind, door, unless, body)
+local function take(natural, ledger, place, once, candidate, kind, door, unless, look_first, body)
   -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
@@ -115,7 +115,7 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
     redis.call('PEXPIRE', once, ARGV[1])
   end
   if how == 'new' then
-    local suspect = (key[2] or after_restart) and '1' or '0'
+    local suspect = (key[2] or after_restart or look_first == '1') and '1' or '0'
     redis.call('HSET', natural, 'now', id, 'last', id)
     if key[2] then
       redis.call('HDEL', natural, 'outcome')
@@ -131,8 +131,8 @@ end
 
 local answers = {}
 for i = 0, #KEYS / 4 - 1 do
-  local k, a = 2 + 4 * i, 3 + 5 * i
-  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+  local k, a = 2 + 4 * i, 3 + 6 * i
+  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
   answers[i + 1] = well and answer or { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
 end
 return answers

@@ -57,6 +57,8 @@ export interface Candidate {
   readonly placeInQueue: string;
   readonly door: string;
   readonly unless: Unless;
+  /** Whether it is suspect from the first. */
+  readonly lookFirst: boolean;
   readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
 }
 
@@ -192,6 +194,11 @@ export function openLedger({
       return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
+    /** The job that last had the natural key, or has it. */
+    async last({ natural }: Pick<JobKeys, "natural">): Promise<string | null> {
+      return await redis.hget(natural, "last");
+    },
+
     /** `stalls`: how often BullMQ found that a worker had died with it. */
     async begin(job: JobKeys, stalls: number): Promise<Beginning> {
       const aloneFrom = DEATHS_OF_ITS_OWN - 1;
@@ -315,8 +322,8 @@ export function openLedger({
   };
 }
 
-function argumentsOf({ job, door, unless, idempotency }: Candidate): string[] {
-  return [job.id, job.kind, door, unless.join(" "), idempotency?.body ?? ""];
+function argumentsOf({ job, door, unless, lookFirst, idempotency }: Candidate): string[] {
+  return [job.id, job.kind, door, unless.join(" "), lookFirst ? "1" : "0", idempotency?.body ?? ""];
 }
 
 function takenOf(answer: unknown): Taken {

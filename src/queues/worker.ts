@@ -278,13 +278,14 @@ async function attempt<Payload, Services>(
 export const OWN_CLIENT = "handoff";
 
 function handFrom(from: string, id: string, { kinds, intake }: Pick<WorkerSetting<never>, "kinds" | "intake">): Hand {
-  return async (name, payload, { once, unless } = {}) => {
+  return async (name, payload, { once, unless, lookFirst } = {}) => {
     const kind = kinds.find((one) => one.name === name);
     if (kind === undefined) throw new Error(`no kind is called "${name}"`);
     const taken = await intake.accept(kind, kind.payload.parse(payload), {
       door: from,
       ...(once !== undefined && { idempotency: { client: OWN_CLIENT, key: `${id} ${once}` } }),
       ...(unless !== undefined && { unless }),
+      ...(lookFirst !== undefined && { lookFirst }),
     });
     if (taken.how === "key-reused") throw new Error(`this job handed on something else as "${once ?? ""}" before`);
     return taken.job.id;

@@ -385,6 +385,7 @@ describe("our own faults", () => {
           Object.assign(new TypeError("a bug"), { headers: { authorization: "Bearer leak" }, body: "leak" }),
         ),
       known: () => Promise.reject(new Error("one more bug")),
+      lastJob: () => Promise.reject(new Error("a fourth bug")),
       job: () => Promise.reject(new Error("another bug")),
       check: () => Promise.reject(new Error("a third bug")),
     };

@@ -45,6 +45,8 @@ async function shuffled(plant: Plant, times: number, random: Random): Promise<Fi
   const convergedMs = performance.now() - from;
   await plant.rest("provisioning");
 
+  const { code, stdout } = await plant.doctor();
+  if (code !== 0) throw new Error(`the systems disagree at the end (${String(code)}):\n${stdout}`);
   return {
     what: "outbound messages shuffled, one order in five announced twice, one in a hundred never, up to 100 to a message",
     times,

@@ -3,7 +3,16 @@ import { Redis } from "ioredis";
 import { eligibility } from "../../src/processors/eligibility.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
-import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
+import {
+  API_KEY,
+  doctor,
+  listening,
+  type Environment,
+  type Handoff,
+  type Process,
+  run,
+  until,
+} from "../e2e/process.ts";
 import { ADDRESS, ADMINISTRATOR, type Call, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedis, type TestRedisOptions } from "../redis.ts";
 import { inTurns, sum } from "./turns.ts";
@@ -117,6 +126,8 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
     },
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
+    /** What the doctor says of the plant. */
+    doctor: () => doctor(ofWorker),
     /** Asks for a check of an account that nobody asked about before. */
     async ask(api: Handoff): Promise<Answer> {
       return await this.askFor(api, await this.make("Account", { Name: `会社 ${String((accounts += 1))}` }));

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
@@ -8,6 +8,7 @@ import type { JobState, JobView } from "../../src/queues/job-view.ts";
 export const API_KEY = "the-portals-key-in-tests";
 
 const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
+const DOCTOR = path.join(import.meta.dirname, "../../src/doctor.ts");
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -115,4 +116,21 @@ export async function until<T>(look: () => T | undefined | Promise<T | undefined
       throw new Error(`the process ended:\n${process?.stderr() ?? ""}\n${process?.stdout() ?? ""}`);
     await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
   }
+}
+
+/** What a command said, and what it ended with. */
+export interface Told {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the doctor, by a worker's settings. */
+export function doctor(environment: Environment, ...args: readonly string[]): Promise<Told> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env["PATH"], ...environment };
+    execFile(process.execPath, [DOCTOR, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
 }

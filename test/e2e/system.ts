@@ -124,6 +124,16 @@ async function openSystem() {
     record: async (object: keyof SandboxState["salesforce"], id: string): Promise<Fields | undefined> =>
       (await state()).salesforce[object].find(({ Id }) => Id === id),
     edit,
+    make: async (object: string, fields: Fields) =>
+      ((await control("POST", "records", { object, fields })) as { readonly Id: string }).Id, // the sandbox answers the whole record
+    /** Calls a WHMCS action, as a person at its pages would; the answer is WHMCS's own. */
+    async whmcs(action: string, parameters: Environment): Promise<Fields> {
+      const { WHMCS_IDENTIFIER: identifier = "", WHMCS_SECRET: secret = "", WHMCS_URL: url = "" } = everything;
+      const body = new URLSearchParams({ identifier, secret, responsetype: "json", action, ...parameters });
+      const answer = (await (await fetch(`${url}/includes/api.php`, { method: "POST", body })).json()) as Fields; // the sandbox answers an object
+      if (answer["result"] !== "success") throw new Error(`${action}: ${JSON.stringify(answer)}`);
+      return answer;
+    },
     /** An Order that Customer Service has just approved. */
     async approvedOrder(): Promise<string> {
       const id = await this.seed("orders", "approvedApartment");

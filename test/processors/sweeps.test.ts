@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { customFields } from "../../src/integrations/whmcs/encoding.ts";
 import { approvalSweep } from "../../src/processors/approval-sweep.ts";
 import { dailySweep } from "../../src/processors/daily-sweep.ts";
 import { documentSweep } from "../../src/processors/document-sweep.ts";
@@ -65,6 +66,22 @@ describe("the sweep for approvals", () => {
     expect(failed).toMatchObject({ failure: { code: "no-whmcs-client" } });
     await line.carry(approvalSweep, {});
     expect((await jobsOf("provisioning")).filter(({ state }) => state === "failed")).toHaveLength(1);
+  });
+
+  it("finds the order that is in WHMCS already, though no ledger knows of it, and links it", async () => {
+    const orderId = await seeded("orders", "approvedVpn");
+    const opportunityId = await seeded("opportunities", "approvedVpn");
+    const made = await line.whmcs("AddOrder", {
+      clientid: "1010",
+      paymentmethod: "banktransfer",
+      "pid[0]": "31",
+      "billingcycle[0]": "monthly",
+      "customfields[0]": customFields({ OpportunityId: opportunityId }),
+    });
+    await line.carry(approvalSweep, {});
+    const [job] = (await jobsOf("provisioning")).filter(({ result }) => result?.["orderId"] === orderId);
+    expect(job).toMatchObject({ outcome: "done", result: { whmcsOrderId: made["orderid"] } });
+    expect((await line.state()).whmcs.orders).toHaveLength(2); // this one, and the other approved order's
   });
 
   it("finds an order that was approved while a job for it had just read otherwise", async () => {

@@ -122,7 +122,14 @@ describe("a request", () => {
   it("is put into the queue by the next one where a crash came after it was claimed", async () => {
     const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
     await engine.ledger.accept([
-      { job: lost, placeInQueue: `${engine.prefix}:nowhere`, door: "test", unless: [], idempotency: null },
+      {
+        job: lost,
+        placeInQueue: `${engine.prefix}:nowhere`,
+        door: "test",
+        unless: [],
+        lookFirst: false,
+        idempotency: null,
+      },
     ]);
     const next = await engine.accept(parcel, { to: "Naoko" });
     expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });

@@ -1,5 +1,6 @@
 import type { Check } from "../../domain/check.ts";
 import type { CustomerFacts } from "../../domain/customer-view.ts";
+import type { ApprovedOrder, LifecycleCase, LifecycleOpportunity } from "../../domain/disagreement.ts";
 import type { ServiceType } from "../../domain/opportunity.ts";
 import type {
   AccountId,
@@ -17,6 +18,7 @@ import { cancellationVerbs } from "./cancellation.ts";
 import { eligibilityVerbs } from "./eligibility.ts";
 import { eventVerbs } from "./events.ts";
 import { fieldNames } from "./fields.ts";
+import { lifecycleVerbs } from "./lifecycle.ts";
 import { orderVerbs } from "./order.ts";
 import { orgCheckVerbs } from "./org-check.ts";
 import { provisioningVerbs } from "./provisioning.ts";
@@ -253,10 +255,16 @@ export interface Salesforce {
   /** Null where there is no such Opportunity. */
   opportunityLink(opportunityId: OpportunityId): Promise<OpportunityLink | null>;
   /**
-   * Approved orders whose service is not active yet. Those without an Opportunity in `Post Processing`, which only a person
+   * Orders that are `Approved` or `Activated` and whose service is not active yet. Those without an Opportunity in `Post Processing`, which only a person
    * can mend, count where they were changed since `since`: older ones are of a time before us. A call a 2,000 orders.
    */
-  approvedOrders(since: Date): Promise<readonly OrderId[]>;
+  approvedOrders(since: Date): Promise<readonly ApprovedOrder[]>;
+  /** The Opportunities from Post Processing on that were changed since `since`, and all in `△Cancelling`. A call a 2,000. */
+  lifecycleOpportunities(since: Date): Promise<readonly LifecycleOpportunity[]>;
+  /** Eligibility checks and cancellations that are open, or whose Opportunity is in `△Cancelling`. A call a 2,000 at most. */
+  lifecycleCases(): Promise<readonly LifecycleCase[]>;
+  /** Accounts whose eligibility is `Pending` without an answer, asked for since `since`. A call a 2,000. */
+  accountsBeingChecked(since: Date): Promise<readonly AccountId[]>;
   /**
    * Hears the events that come after one's place in the stream (-2: all that are kept), in order, until `signal` aborts.
    * Throws `UnavailableError` where the stream ends otherwise; `POSITION_TOO_OLD` where that place is no longer known.
@@ -308,6 +316,7 @@ export function salesforceClient({ settings, call }: { settings: SalesforceSetti
     ...provisioningVerbs(ask, fields),
     ...cancellationVerbs(ask, fields),
     ...sweepVerbs(ask, fields),
+    ...lifecycleVerbs(ask, fields),
     ...orgCheckVerbs(ask, fields),
     ...eventVerbs(sessions, version, fields),
     ...orderVerbs(ask, fields),

@@ -1,3 +1,4 @@
+import { ELIGIBILITY_CASE_TYPE } from "../../domain/eligibility.ts";
 import { commoditiesOf, STAGE } from "../../domain/opportunity.ts";
 import type { Ask } from "./asking.ts";
 import {
@@ -18,7 +19,6 @@ import { name, soql } from "./soql.ts";
 import { cutFor } from "./text-limits.ts";
 import * as z from "zod";
 
-const CASE_TYPE = "Eligibility Check";
 const SOURCE = "Portal - Internet Eligibility Request";
 
 export function eligibilityVerbs(
@@ -38,7 +38,7 @@ export function eligibilityVerbs(
       return ask({ operation: "eligibility", asked: "read", object: "Account" }, async (salesforce) => {
         const row = await onlyRow(
           salesforce,
-          soql`SELECT Id, ${name(account.name)}, ${name(account.eligibility)}, ${name(account.status)}, (SELECT Id, ${name(caseOpportunity)} FROM Cases WHERE ${name(fields.of("Case.Type"))} = ${CASE_TYPE} AND ${name(fields.of("Case.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1), (SELECT Id FROM Opportunities WHERE ${name(fields.of("Opportunity.CommodityType"))} IN ${commoditiesOf("Internet")} AND ${name(fields.of("Opportunity.StageName"))} = ${STAGE.introduction} AND ${name(fields.of("Opportunity.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1) FROM Account WHERE Id = ${accountId}`,
+          soql`SELECT Id, ${name(account.name)}, ${name(account.eligibility)}, ${name(account.status)}, (SELECT Id, ${name(caseOpportunity)} FROM Cases WHERE ${name(fields.of("Case.Type"))} = ${ELIGIBILITY_CASE_TYPE} AND ${name(fields.of("Case.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1), (SELECT Id FROM Opportunities WHERE ${name(fields.of("Opportunity.CommodityType"))} IN ${commoditiesOf("Internet")} AND ${name(fields.of("Opportunity.StageName"))} = ${STAGE.introduction} AND ${name(fields.of("Opportunity.IsClosed"))} = false ORDER BY CreatedDate DESC, Id DESC LIMIT 1) FROM Account WHERE Id = ${accountId}`,
         );
         if (row === null) return null;
         at(row, ["Id"], accountIdAnswer);
@@ -71,7 +71,7 @@ export function eligibilityVerbs(
             object: "Case",
             name: "cs",
             body: {
-              [fields.of("Case.Type")]: CASE_TYPE,
+              [fields.of("Case.Type")]: ELIGIBILITY_CASE_TYPE,
               [fields.of("Case.AccountId")]: check.accountId,
               [caseOpportunity]: check.opportunityId ?? `@{${OPPORTUNITY_PART}.id}`,
               [fields.of("Case.Subject")]: cutFor("Case.Subject", check.subject),

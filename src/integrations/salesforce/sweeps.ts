@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { endOf, STAGE } from "../../domain/opportunity.ts";
+import { STAGE } from "../../domain/opportunity.ts";
 import {
   at,
   caseIdAnswer,
@@ -12,9 +12,10 @@ import {
   writeTogether,
 } from "./answers.ts";
 import type { Ask } from "./asking.ts";
-import type { DueCancellation, Salesforce } from "./client.ts";
+import type { Salesforce } from "./client.ts";
 import type { FieldNames, LogicalField } from "./fields.ts";
-import { name, names, soql } from "./soql.ts";
+import { dueCancellationReader } from "./lifecycle.ts";
+import { name, soql } from "./soql.ts";
 
 const CANCELLATION = "Cancellation Request";
 
@@ -33,38 +34,36 @@ export function sweepVerbs(
 > {
   const of = (field: LogicalField) => name(fields.of(field));
   const path = (...steps: readonly string[]) => name(steps.join("."));
-  const client = ["Account", fields.of("Account.WH_Account__c")];
   const stage = fields.of("Opportunity.StageName");
   const lineReturn = fields.of("Opportunity.LineReturn__c");
   const scheduled = fields.of("Opportunity.ScheduledCancellationDateAndTime__c");
   const simScheduled = fields.of("Opportunity.SIMScheduledCancellationDateAndTime__c");
   const service = fields.of("Opportunity.WHMCS_Service_ID__c");
-  const commodity = fields.of("Opportunity.CommodityType");
   const opportunityOfOrder = fields.relationship("Order.OpportunityId");
   const opportunityOfCase = fields.relationship("Case.OpportunityId");
 
-  const dueOf = (row: Readonly<Record<string, unknown>>): DueCancellation => ({
-    opportunityId: at(row, ["Id"], opportunityIdAnswer),
-    whmcsClientId: at(row, client, whmcsId),
-    stage: at(row, [stage], z.string()),
-    commodity: at(row, [commodity], text),
-    whmcsServiceId: at(row, [service], whmcsId),
-    lineReturn: at(row, [lineReturn], text),
-    endsAt: endOf(at(row, [commodity], text), {
-      sim: at(row, [simScheduled], text),
-      others: at(row, [scheduled], text),
-    }),
-  });
-  const dueFields = names(["Id", client.join("."), stage, commodity, service, lineReturn, scheduled, simScheduled]);
+  const due = dueCancellationReader(fields);
 
   return {
     approvedOrders(since) {
       return ask({ operation: "approvedOrders", asked: "read", object: "Order" }, async (salesforce) => {
         const rows = await everyRow(
           salesforce,
-          soql`SELECT Id FROM Order WHERE ${of("Order.Status")} = ${"Approved"} AND ((${path(opportunityOfOrder, stage)} = ${STAGE.postProcessing} AND ${path(opportunityOfOrder, service)} = ${null}) OR ((${of("Order.OpportunityId")} = ${null} OR ${path(opportunityOfOrder, stage)} IN ${[STAGE.introduction, STAGE.ready]}) AND LastModifiedDate >= ${since})) ORDER BY LastModifiedDate, Id`,
+          soql`SELECT Id, ${of("Order.Status")}, ${of("Order.OpportunityId")}, ${path(opportunityOfOrder, stage)}, ${path(opportunityOfOrder, service)} FROM Order WHERE ${of("Order.Status")} IN ${["Approved", "Activated"]} AND ((${path(opportunityOfOrder, stage)} = ${STAGE.postProcessing} AND ${path(opportunityOfOrder, service)} = ${null}) OR ((${of("Order.OpportunityId")} = ${null} OR ${path(opportunityOfOrder, stage)} IN ${[STAGE.introduction, STAGE.ready]}) AND LastModifiedDate >= ${since})) ORDER BY LastModifiedDate, Id`,
         );
-        return rows.map((row) => at(row, ["Id"], orderIdAnswer));
+        return rows.map((row) => {
+          const opportunityId = at(row, [fields.of("Order.OpportunityId")], opportunityIdAnswer.nullable());
+          const itsStage = at(row, [opportunityOfOrder, stage], text);
+          return {
+            orderId: at(row, ["Id"], orderIdAnswer),
+            status: at(row, [fields.of("Order.Status")], z.string()),
+            opportunity:
+              // A lookup may be filled while its record is not visible to us.
+              opportunityId === null || itsStage === null
+                ? null
+                : { opportunityId, stage: itsStage, whmcsServiceId: at(row, [opportunityOfOrder, service], whmcsId) },
+          };
+        });
       });
     },
 
@@ -72,10 +71,10 @@ export function sweepVerbs(
       return ask({ operation: "dueCancellations", asked: "read", object: "Opportunity" }, async (salesforce) => {
         const rows = await everyRow(
           salesforce,
-          soql`SELECT ${dueFields} FROM Opportunity WHERE ${name(stage)} = ${STAGE.cancelling} AND (${name(scheduled)} <= ${now} OR ${name(simScheduled)} <= ${now}) ORDER BY Id`,
+          soql`SELECT ${due.selected} FROM Opportunity WHERE ${name(stage)} = ${STAGE.cancelling} AND (${name(scheduled)} <= ${now} OR ${name(simScheduled)} <= ${now}) ORDER BY Id`,
         );
         // The query cannot tell whose date is which: a date that another service left behind does not count.
-        return rows.map(dueOf).filter(({ endsAt }) => endsAt !== null && new Date(endsAt) <= now);
+        return rows.map(due.read).filter(({ endsAt }) => endsAt !== null && new Date(endsAt) <= now);
       });
     },
 
@@ -91,8 +90,11 @@ export function sweepVerbs(
 
     dueCancellation(opportunityId) {
       return ask({ operation: "dueCancellation", asked: "read", object: "Opportunity" }, async (salesforce) => {
-        const row = await onlyRow(salesforce, soql`SELECT ${dueFields} FROM Opportunity WHERE Id = ${opportunityId}`);
-        return row === null ? null : dueOf(row);
+        const row = await onlyRow(
+          salesforce,
+          soql`SELECT ${due.selected} FROM Opportunity WHERE Id = ${opportunityId}`,
+        );
+        return row === null ? null : due.read(row);
       });
     },
 

@@ -1,12 +1,13 @@
 import type { Check } from "../../domain/check.ts";
+import type { ClientService } from "../../domain/disagreement.ts";
 import { RejectedError, UnavailableError } from "../../domain/errors.ts";
-import { type OpportunityId, to18 } from "../../domain/salesforce-id.ts";
+import { opportunityId as opportunityIdOf, type OpportunityId, to18 } from "../../domain/salesforce-id.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings, WhmcsOpportunityField } from "../../settings.ts";
 import { orderList, orderMade, productList, servicePage, type Service } from "./answers.ts";
 import { performing, type ApiSettings } from "./api.ts";
 import { billingCycle, customFields, fieldKey } from "./encoding.ts";
-import { NOT_PENDING } from "./errors.ts";
+import { CLIENT_NOT_FOUND, NOT_PENDING } from "./errors.ts";
 import { checkShop } from "./shop-check.ts";
 import * as z from "zod";
 
@@ -52,6 +53,8 @@ export interface Whmcs {
   orderStatus(orderId: number): Promise<string | null>;
   /** The client's orders that carry the Opportunity's mark, oldest first. */
   ordersOf(of: { readonly clientId: number; readonly opportunityId: OpportunityId }): Promise<readonly FoundOrder[]>;
+  /** All services of the client, with their marks; none where WHMCS has no such client. */
+  servicesWithMarks(clientId: number): Promise<readonly ClientService[]>;
   /** A service's status (`FoundOrder` names them); null where there is no such service. */
   serviceStatus(serviceId: number): Promise<string | null>;
   /** Ends a service through its product's module: its line or account is gone then. */
@@ -152,7 +155,7 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
       const services = (await servicesOf(clientId)).filter(({ orderid }) => orderid !== null);
       const byOrder = Map.groupBy(services, ({ orderid }) => orderid ?? 0);
       return [...byOrder]
-        .filter(([, ofOrder]) => ofOrder.some((service) => carries(field, service, opportunityId)))
+        .filter(([, ofOrder]) => ofOrder.some((service) => markOn(field, service) === to18(opportunityId)))
         .map(([orderId, ofOrder]) => ({
           orderId,
           services: ofOrder
@@ -160,6 +163,20 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
             .toSorted((one, other) => one.serviceId - other.serviceId),
         }))
         .toSorted((one, other) => one.orderId - other.orderId);
+    },
+
+    async servicesWithMarks(clientId) {
+      const services = await servicesOf(clientId).catch((error: unknown) => {
+        if (error instanceof RejectedError && error.code === CLIENT_NOT_FOUND) return [];
+        throw error;
+      });
+      return services.map((service) => ({
+        serviceId: service.id,
+        clientId,
+        orderId: service.orderid,
+        status: service.status,
+        opportunityId: markOn(field, service),
+      }));
     },
 
     async serviceStatus(serviceId) {
@@ -215,18 +232,16 @@ function mark(field: WhmcsOpportunityField, productId: number, opportunityId: Op
   return key === null ? null : customFields({ [key]: opportunityId });
 }
 
-/** Whether the Opportunity's id, with 15 characters or 18, stands in the field that carries it. */
-function carries(field: WhmcsOpportunityField, service: Service, opportunityId: OpportunityId): boolean {
+/** The Opportunity whose id, with 15 characters or 18, stands in the field that carries it; null where there is none. */
+function markOn(field: WhmcsOpportunityField, service: Service): OpportunityId | null {
   const key = fieldKey(field, service.pid ?? 0);
-  return service.customfields.some(({ id, name, value }) => {
+  for (const { id, name, value } of service.customfields) {
     // "Name|Shown name" is WHMCS's way to give a field a friendlier name.
     const isOurs = "name" in field ? name?.split("|")[0]?.trim() === key : id !== null && String(id) === key;
-    return (
-      isOurs &&
-      /^[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?$/.test(String(value)) &&
-      to18(String(value)) === to18(opportunityId)
-    );
-  });
+    const mark = isOurs ? opportunityIdOf.safeParse(value) : undefined;
+    if (mark?.success === true) return mark.data;
+  }
+  return null;
 }
 
 function cycle({ productId, billingCycle: spelt }: OrderLine): string {

@@ -28,6 +28,8 @@ export interface Failure {
 
 /** The code of AcceptOrder's and CancelOrder's refusal of an order that is no longer pending: it may be what was wanted. */
 export const NOT_PENDING = "whmcs-order-not-pending";
+/** The code where WHMCS has no such client (any more). */
+export const CLIENT_NOT_FOUND = "whmcs-client-not-found";
 /** The code where WHMCS does not let us in, or not to this action. */
 export const SIGN_IN_REFUSED = "whmcs-sign-in-refused";
 /** The code where WHMCS has no such action. */
@@ -128,7 +130,7 @@ const REFUSALS: readonly (readonly [RegExp, Reason])[] = [
   [
     /^client (id )?not found/i,
     {
-      code: "whmcs-client-not-found",
+      code: CLIENT_NOT_FOUND,
       title: "WHMCS has no such client.",
       detail: "Correct WH_Account__c on the account in Salesforce, then retry.",
     },

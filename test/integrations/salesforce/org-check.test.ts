@@ -264,9 +264,12 @@ describe("the client, asked to check an org", () => {
     expect(await client.orderForProvisioning(order)).toMatchObject({ status: "Approved" });
     await client.activate({ opportunityId, whmcsServiceId: 77 });
     expect(await client.opportunityLink(opportunityId)).toEqual({ stage: "Active", whmcsServiceId: 77 });
-    expect(await client.approvedOrders(new Date(0))).toContain(order);
+    expect((await client.approvedOrders(new Date(0))).map((one) => one.orderId)).toContain(order);
     expect(await client.dueCancellations(new Date("2100-01-01T00:00:00Z"))).not.toEqual([]);
     await client.linesThatCameBack();
+    await client.lifecycleOpportunities(new Date(0));
+    await client.lifecycleCases();
+    await client.accountsBeingChecked(new Date(0));
 
     const question = {
       accountId: account,
