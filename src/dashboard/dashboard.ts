@@ -102,8 +102,12 @@ function refuseForeignChanges(log: Logger, publicUrl: string | undefined): Reque
   };
 }
 
+/** No page of the board has a longer address; encoded once more, it would make a header that browsers and proxies refuse. */
+const LONGEST_NEXT = 2000;
+
 function turnAway(request: Request, response: Response): void {
   if (isForPrograms(request)) answer(request, response, 401, "Signed out", SIGNED_OUT);
+  else if (request.originalUrl.length > LONGEST_NEXT) response.redirect(303, "/sign-in");
   else response.redirect(303, `/sign-in?next=${encodeURIComponent(request.originalUrl)}`);
 }
 

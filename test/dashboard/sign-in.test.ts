@@ -58,6 +58,11 @@ describe("Somebody who opens the dashboard", () => {
     },
   );
 
+  it("is led to the sign-in page by a short address, however long the one was that was asked for", async () => {
+    const response = await openBrowser(site).get(`/admin/queues?page=${"%20".repeat(4000)}`);
+    expect([response.status, response.headers.get("location")]).toEqual([303, "/sign-in"]);
+  });
+
   it("is not even given Bull Board's scripts before signing in", async () => {
     expect((await openBrowser(site).get("/admin/queues/static/favicon.ico")).status).toBe(303);
   });
