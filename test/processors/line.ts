@@ -236,7 +236,9 @@ export async function openLine({
     },
     async retry(job: JobView): Promise<JobView> {
       const ends = engine.ends.length;
-      await (await engine.queues.get(job.kind)?.getJob(job.id))?.retry("failed");
+      const queued = await engine.queues.get(job.kind)?.getJob(job.id);
+      while ((await queued?.isFailed()) === false) await new Promise((resolve) => setImmediate(resolve)); // the ledger hears first
+      await queued?.retry("failed");
       while (engine.ends.length === ends) await new Promise((resolve) => setImmediate(resolve));
       return await engine.until(job.id, "completed", "failed");
     },
