@@ -176,7 +176,8 @@ end
 if KEYS[3] then
   local holder = redis.call('GET', KEYS[3])
   if holder and holder ~= id then return { 'wait' } end
-  redis.call('SET', KEYS[3], id, 'PX', ARGV[3])
+  -- An attempt that was cut off keeps the turn for as long as what it sent may land: that must not become less.
+  if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[3], id, 'PX', ARGV[3]) end
 end
 
 if not key[1] then
@@ -234,7 +235,9 @@ end
 if KEYS[2] then
   local holder = redis.call('GET', KEYS[2])
   if holder and holder ~= ARGV[6] then return { 'in flight', ARGV[4] } end
-  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[4])
+  -- It ran out: another job may have had it meanwhile, and what this attempt read is no longer true.
+  if not holder then return { 'in flight', 0 } end
+  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[5])
 end
 
 -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
@@ -256,8 +259,15 @@ export const note = script(`${RECORD}
 return record(1) and 1 or 0
 `);
 
-/** Says that a request is about to be sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, lease (ms), land (ms). */
+/**
+ * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, and the turn. ARGV: step, by,
+ * lease (ms), land (ms), id. Returns 1 where the claim and the turn are still the caller's.
+ */
 export const resend = script(`
+if KEYS[2] then
+  if redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
 if not stored then return 0 end
@@ -305,6 +315,9 @@ return 0
  */
 export const pause = script(`${RECORD}${CHANGED}
 record(6)
+-- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met changes nothing.
+local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
+if ARGV[2] ~= '' and (ends[1] or ends[2]) then return 0 end
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is inside: this attempt leaves no
 -- active step of its own behind. Until then no other job may go by what it finds.
@@ -316,7 +329,8 @@ for i = 1, #all, 2 do
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
   end
 end
-if ARGV[2] ~= '' then
+-- The same failure, with its moment, is this call sent twice, because its answer was lost on the way: it counts once.
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
     redis.call('HSETNX', KEYS[1], 'outage', now)
@@ -351,6 +365,7 @@ return 0
  */
 export const end = script(`${RECORD}${CHANGED}
 if record(5) then return 1 end
+if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())

@@ -226,8 +226,8 @@ export function openLedger({
       return (
         (await scripts.resend(
           redis,
-          [ledgerKey(job.id)],
-          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs],
+          [ledgerKey(job.id), ...turnOf(job)],
+          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id],
         )) === 1
       );
     },

@@ -20,8 +20,8 @@ import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 
 /** A worker that died is noticed once its lock has run out and the next look for such jobs comes: within 40 s in all. */
-const LOCK_MS = 30_000;
-const STALLED_LOOK_MS = 5_000;
+export const LOCK_MS = 30_000;
+export const STALLED_LOOK_MS = 5_000;
 
 /** BullMQ never forgives a stall; a job that met a few deploys in its life must not be given up for that. */
 const STALLS_WITHOUT_LIMIT = 1000;
@@ -75,6 +75,12 @@ class AttemptFailed extends Error {
   }
 }
 
+/** What the retry rule decided about an attempt that ended with `error`, in BullMQ's terms: -1 leaves the job to a person. */
+export function delayAfter(error: unknown, baseMs: number): number {
+  // A job that BullMQ failed by itself lost its lock: another worker has it, or will.
+  return error instanceof AttemptFailed ? (error.delayMs ?? -1) : baseMs;
+}
+
 /** Takes a kind's jobs from its queue and carries them through. `close` waits for what is in flight. */
 export function startWorker<Payload, Services>(
   kind: JobKind<Payload, Services>,
@@ -93,11 +99,7 @@ export function startWorker<Payload, Services>(
       maxStalledCount: STALLS_WITHOUT_LIMIT,
       removeOnComplete: { age: COMPLETED_KEPT_S },
       removeOnFail: { age: FAILED_KEPT_S },
-      settings: {
-        // A job that BullMQ failed by itself lost its lock: another worker has it, or will.
-        backoffStrategy: (_attempts, _type, error) =>
-          error instanceof AttemptFailed ? (error.delayMs ?? -1) : setting.baseMs,
-      },
+      settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
   let complainedAt = 0;
@@ -133,11 +135,11 @@ async function attemptAndTell<Payload, Services>(
 }
 
 /** One attempt, from what BullMQ hands over to what it gets back. */
-async function attempt<Payload, Services>(
+export async function attempt<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: WorkerSetting<Services>,
   kindLog: Logger,
-  queued: Job<unknown, Outcome>,
+  queued: Pick<Job<unknown, Outcome>, "id" | "data" | "moveToDelayed">,
   token: string,
 ): Promise<Outcome> {
   const { ledger, stopping } = setting;

@@ -6,6 +6,7 @@ import { lateWrites } from "./late-writes.ts";
 import { messages } from "./messages.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisKills } from "./redis-kills.ts";
+import { simulation } from "./simulation.ts";
 import { time } from "./time.ts";
 import { zombies } from "./zombies.ts";
 
@@ -20,4 +21,5 @@ export const experiments: readonly Experiment[] = [
   time,
   callers,
   messages,
+  simulation,
 ];

@@ -82,6 +82,7 @@ describe("a request whose answer from Redis was lost on the way", () => {
 describe("a claim", () => {
   it("that was sent twice gets the same answer twice", async () => {
     const { keys } = await accepted();
+    await engine.ledger.begin(keys);
     const claim = () => engine.ledger.claim(keys, "send", "this attempt", { suspect: false, notes: [] });
     expect([await claim(), await claim()]).toEqual([{ state: "fresh" }, { state: "fresh" }]);
     await engine.ledger.doubt(keys, "send", "this attempt", { mayLandForMs: 0, looked: false });
