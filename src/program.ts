@@ -8,10 +8,12 @@ import { healthRoutes } from "./api/health.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
+import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
+import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openFollow } from "./queues/follow.ts";
@@ -59,10 +61,14 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     sealing,
     timing: timingFor(settings.VENDOR_TIMEOUT_MS),
   });
-  let queues: ReturnType<typeof openQueues> | undefined;
+  let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
 
-  const warnings = [() => vendorWarnings(door, settings.QUEUE_PREFIX)];
+  const allowance = salesforceAllowance(settings, door, log);
+  const warnings = [
+    () => vendorWarnings(door, settings.QUEUE_PREFIX),
+    async () => dailyCallsWarnings(await allowance.used()),
+  ];
   const follow = openFollow({
     redis: door,
     channel: ledger.channel,
@@ -99,7 +105,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   log.info({ url, roles: [...settings.ROLES] }, "listening");
 
   whenReady(door, log, async () => {
-    queues ??= openQueues(kinds, door, settings.QUEUE_PREFIX);
+    queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
@@ -141,9 +147,10 @@ function prepareWorker(
     freebit: breaker("freebit"),
     mail: breaker("mail"),
   };
+  const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
-  let queues: ReturnType<typeof openQueues> | undefined;
+  let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
   const onEnd = callbacksOnEnd(settings, intake);
   const common = {
@@ -151,11 +158,12 @@ function prepareWorker(
     prefix,
     sealing,
     breakers,
+    allowances,
     ledger,
     intake,
     ...(onEnd !== undefined && { onEnd }),
     kinds,
-    services: clientsOf(() => openServices(settings, breakers, metrics, cut.signal), redis),
+    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
     stopping: stopping.signal,
@@ -180,7 +188,7 @@ function prepareWorker(
     start() {
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
-        queues ??= openQueues(kinds, redis, prefix);
+        queues ??= await openQueues(kinds, redis, prefix);
         if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         for (const { name, schedule } of kinds) {
           const queue = queues.get(name);
@@ -213,6 +221,17 @@ function breakerOf(vendor: Vendor, settings: Settings, redis: Connection, log: L
     baseMs: settings.RETRY_BASE_MS,
     probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
     complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
+  });
+}
+
+/** How much is used of an org's daily calls: of the vendors only Salesforce counts, and says so. */
+function salesforceAllowance(settings: Settings, redis: Connection, log: Logger): Allowance {
+  return allowanceOf("salesforce", {
+    redis,
+    prefix: settings.QUEUE_PREFIX,
+    baseMs: settings.RETRY_BASE_MS,
+    lookMs: 2 * settings.VENDOR_TIMEOUT_MS,
+    complain: (err) => log.warn({ err }, "how many of Salesforce's daily calls are used could not be written down"),
   });
 }
 

@@ -8,6 +8,7 @@ import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Allowance } from "./queues/allowance.ts";
 import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
 import type { Settings, Variable } from "./settings.ts";
 
@@ -23,17 +24,23 @@ export interface Services {
   readonly callbacks: Callbacks;
 }
 
+/** The allowances of the vendors that count our calls and say how many are used. */
+interface Allowances {
+  readonly salesforce: Allowance;
+}
+
 /** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
 export function openServices(
   settings: Settings,
   breakers: Readonly<Record<Vendor, Breaker>>,
+  allowances: Allowances,
   metrics: Metrics,
   cut: AbortSignal,
 ): Services {
-  const call = (vendor: Vendor) =>
-    vendorCall({ vendor, breaker: breakers[vendor], metrics, deadlineMs: settings.VENDOR_TIMEOUT_MS, cut });
+  const call = (vendor: Vendor, allowance?: Allowance) =>
+    vendorCall({ vendor, breaker: breakers[vendor], allowance, metrics, deadlineMs: settings.VENDOR_TIMEOUT_MS, cut });
   return {
-    salesforce: salesforceClient({ settings, call: call("salesforce") }),
+    salesforce: salesforceClient({ settings, call: call("salesforce", allowances.salesforce) }),
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
     freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
@@ -91,20 +98,26 @@ function missingForSalesforce(settings: Settings): string[] {
   ];
 }
 
-/** Every call to a vendor goes through here: breaker, deadline, metrics. */
+/** Every call to a vendor goes through here: breaker, deadline, what is used of its allowance, metrics. */
 export function vendorCall({
   vendor,
   breaker,
+  allowance,
   metrics,
   deadlineMs,
   cut,
 }: {
   vendor: Vendor;
   breaker: Breaker;
+  allowance?: Allowance | undefined;
   metrics: Metrics;
   deadlineMs: number;
   cut: AbortSignal;
 }): VendorCall {
+  const tellUsed = (share: number) => {
+    metrics.allowanceUsed(vendor, share);
+    allowance?.tell(share);
+  };
   return async (operation, perform) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const askedAt = performance.now();
@@ -132,7 +145,7 @@ export function vendorCall({
     }
     const startedAt = performance.now();
     try {
-      const result = await perform(AbortSignal.any([deadline, cut]));
+      const result = await perform(AbortSignal.any([deadline, cut]), tellUsed);
       metrics.vendorCall(vendor, operation, "done", performance.now() - startedAt);
       await breaker.report(undefined);
       return result;
@@ -155,7 +168,7 @@ function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): V
     const startedAt = performance.now();
     let result = "done";
     try {
-      return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]));
+      return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]), () => undefined);
     } catch (error) {
       result = isClassified(error) ? error.code : "unexpected";
       throw error;

@@ -16,7 +16,7 @@ import type { Settings } from "./settings.ts";
 export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promise<readonly VendorReport[]> {
   const call: VendorCall = (_operation, perform) => {
     const deadline = AbortSignal.timeout(settings.VENDOR_TIMEOUT_MS);
-    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]));
+    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]), () => undefined);
   };
   const salesforce: Salesforce = salesforceClient({ settings, call });
   const whmcs: Whmcs = whmcsClient({ settings, call });

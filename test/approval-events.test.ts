@@ -19,7 +19,7 @@ afterAll(() => redis.stop());
 beforeEach(async () => {
   followers = [];
   line = await openLine({
-    redisUrl: redis.url,
+    redis,
     around: (made) => {
       services = made;
       return made;

@@ -1,22 +1,39 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
+import type { Redis } from "ioredis";
+import { type Connection, connectWorker, type RedisAddress } from "../src/queues/connection.ts";
+import { contentsOf } from "./redis-contents.ts";
+import { end, launch, launchOnAFreePort } from "./redis-server.ts";
+import { atServer, CLUSTERED, join, untilWhole } from "./redis-cluster.ts";
 
-/** A private Redis server on loopback, as strict about keeping what it accepted as the deployed one. */
+/** `TEST_REDIS=cluster` has every Redis of the tests be a cluster of three servers. */
+export const onCluster = process.env["TEST_REDIS"] === "cluster";
+
+/** A private Redis on loopback, as strict about keeping what it accepted as the deployed one. */
 export interface TestRedis {
+  /** Where it is, as the program's environment says so. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The same, as the program reads it. */
+  readonly address: RedisAddress;
+  /** A connection whose commands wait for a Redis that is away. */
+  connect(): Connection;
+  /** Of its first server, which is the only one unless it is a cluster. */
   readonly url: string;
   readonly port: number;
-  /** The server's process id; another one after `restart()`. */
+  /** The first server's process id; another one after `restart()`. */
   readonly pid: number;
-  /** Ends the server and removes its folder. */
+  /** Asks each of its servers. */
+  each<T>(ask: (server: Redis) => Promise<T>): Promise<readonly T[]>;
+  /** Every key and value of it, and its append-only files as they are on disk. */
+  contents(): Promise<string>;
+  /** Empties it. */
+  flush(): Promise<void>;
+  /** Ends it and removes its data. */
   stop(): Promise<void>;
-  /** Sends `signal` (default SIGKILL: a crash) and, where that ends the server, waits until it is gone. Its folder stays. */
+  /** Sends `signal` (default SIGKILL: a crash) and, where that ends a server, waits until it is gone. The data stay. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Ends the server if it still runs, and starts it again on the same port and folder. */
+  /** Ends it if it still runs, and starts it again on the same ports and data. */
   restart(): Promise<void>;
 }
 
@@ -29,118 +46,60 @@ export interface TestRedisOptions {
 
 const SIGNALS_THAT_PAUSE: ReadonlySet<NodeJS.Signals> = new Set(["SIGSTOP", "SIGCONT"]);
 
-/** Starts a Redis server on a free port, with its data in a temporary folder. Resolves once it answers. */
-export async function startRedis({ save = "", appendfsync = "always" }: TestRedisOptions = {}): Promise<TestRedis> {
-  const folder = await mkdtemp(path.join(tmpdir(), "handoff-redis-"));
-  const started = await onAFreePort(folder, { save, appendfsync });
-  const { port } = started;
-  let { server } = started;
+/** Starts a Redis on free ports, with its data in a temporary folder. Resolves once it answers. */
+export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  const root = await mkdtemp(path.join(tmpdir(), "handoff-redis-"));
+  const names = onCluster ? ["one", "two", "three"] : ["one"];
+  const settings = { ...options, ...(onCluster && CLUSTERED) };
+  const servers = await Promise.all(
+    names.map(async (name) => {
+      const folder = path.join(root, name);
+      await mkdir(folder);
+      return { folder, ...(await launchOnAFreePort(folder, settings)) };
+    }),
+  );
+  const [first] = servers;
+  if (first === undefined) throw new Error("a Redis has a server");
+  const ports = servers.map(({ port }) => port);
+  if (onCluster) await join(ports);
 
-  const redis: TestRedis = {
-    url: `redis://127.0.0.1:${String(port)}`,
-    port,
+  const nodes = ports.map((port) => ({ host: "127.0.0.1", port }));
+  const url = `redis://127.0.0.1:${String(first.port)}`;
+  const address: RedisAddress = onCluster ? { REDIS_CLUSTER_NODES: nodes } : { REDIS_URL: { reveal: () => url } };
+  const each = <T>(ask: (server: Redis) => Promise<T>) => Promise.all(ports.map((port) => atServer(port, ask)));
+  const all = async (work: (server: (typeof servers)[number]) => Promise<void>) => {
+    await Promise.all(servers.map(work));
+  };
+
+  return {
+    environment: onCluster
+      ? { REDIS_CLUSTER_NODES: nodes.map(({ host, port }) => `${host}:${String(port)}`).join() }
+      : { REDIS_URL: url },
+    address,
+    connect: () => connectWorker(address),
+    url,
+    port: first.port,
     get pid() {
-      return server.pid;
+      return first.server.pid;
     },
-    async kill(signal = "SIGKILL") {
-      server.process.kill(signal);
-      if (!SIGNALS_THAT_PAUSE.has(signal)) await server.gone;
-    },
+    each,
+    contents: async () => (await each(contentsOf)).join("\n"),
+    flush: async () => void (await each((server) => server.flushall())),
+    kill: (signal = "SIGKILL") =>
+      all(async ({ server }) => {
+        server.process.kill(signal);
+        if (!SIGNALS_THAT_PAUSE.has(signal)) await server.gone;
+      }),
     async restart() {
-      await end(server);
-      server = await launch(folder, port, { save, appendfsync });
+      await all(async (one) => {
+        await end(one.server);
+        one.server = await launch(one.folder, one.port, settings);
+      });
+      if (onCluster) await untilWhole(ports);
     },
     async stop() {
-      await end(server);
-      await rm(folder, { recursive: true, force: true });
+      await all(({ server }) => end(server));
+      await rm(root, { recursive: true, force: true });
     },
   };
-  return redis;
-}
-
-interface Server {
-  readonly process: ChildProcess;
-  readonly pid: number;
-  /** Resolves when the process has ended. */
-  readonly gone: Promise<void>;
-}
-
-/** Between finding a free port and listening on it, another process may take it: then the next one is tried. */
-async function onAFreePort(
-  folder: string,
-  options: Required<TestRedisOptions>,
-  triesLeft = 5,
-): Promise<{ server: Server; port: number }> {
-  const port = await freePort();
-  try {
-    return { server: await launch(folder, port, options), port };
-  } catch (error) {
-    if (triesLeft > 1 && String(error).includes("Address already in use"))
-      return onAFreePort(folder, options, triesLeft - 1);
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-async function launch(folder: string, port: number, options: Required<TestRedisOptions>): Promise<Server> {
-  const settings = {
-    port: String(port),
-    bind: "127.0.0.1",
-    dir: folder,
-    ...options,
-    daemonize: "no",
-    appendonly: "yes",
-    "maxmemory-policy": "noeviction",
-  };
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = spawn(redisServer(), args, { stdio: ["ignore", "pipe", "pipe"] });
-  const dieWithUs = () => child.kill("SIGKILL");
-  process.once("exit", dieWithUs);
-  const gone = new Promise<void>((resolve) => {
-    child.once("close", () => {
-      process.off("exit", dieWithUs);
-      resolve();
-    });
-  });
-
-  const said: string[] = [];
-  await new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
-    void gone.then(() => reject(new Error(`redis-server ended before it was ready:\n${said.slice(-10).join("\n")}`)));
-    for (const output of [child.stdout, child.stderr]) {
-      createInterface({ input: output }).on("line", (line) => {
-        if (said.push(line) > 100) said.shift();
-        if (line.includes("Ready to accept connections")) resolve();
-      });
-    }
-  });
-  if (child.pid === undefined) throw new Error("redis-server is ready but has no process id");
-  return { process: child, pid: child.pid, gone };
-}
-
-/** SIGCONT first: a paused server acts on no other signal but SIGKILL. */
-async function end(server: Server): Promise<void> {
-  server.process.kill("SIGCONT");
-  server.process.kill("SIGTERM");
-  await server.gone;
-}
-
-/** The program `npm test` found or unpacked; else what an earlier start unpacked, else the one on the PATH. */
-function redisServer(): string {
-  const given = process.env["REDIS_SERVER"];
-  if (given !== undefined && given !== "") return given;
-  const unpacked = path.join(import.meta.dirname, "../.tools/redis/redis-server");
-  return existsSync(unpacked) ? unpacked : "redis-server";
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", resolve);
-  });
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
 }

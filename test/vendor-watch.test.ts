@@ -1,24 +1,24 @@
 import { once } from "node:events";
 import { EventEmitter } from "node:events";
-import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 import type { Finding, VendorReport } from "../src/domain/check.ts";
+import type { Connection } from "../src/queues/connection.ts";
 import { vendorWarnings, watchVendors } from "../src/vendor-watch.ts";
 import { startRedis, type TestRedis } from "./redis.ts";
 
 const PREFIX = "{handoff}";
 let server: TestRedis;
-let redis: Redis;
+let redis: Connection;
 beforeAll(async () => {
   server = await startRedis();
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  redis = server.connect();
 });
 afterAll(async () => {
   await redis.quit();
   await server.stop();
 });
-beforeEach(() => redis.flushall());
+beforeEach(() => server.flush());
 
 const found = (weight: Finding["weight"]): VendorReport => ({
   vendor: "salesforce",

@@ -35,9 +35,11 @@ function safeMessage(error: Error): { message?: string } {
     "ReplyError",
     "NotAcceptedError",
     "MaxRetriesPerRequestError",
+    "ClusterAllFailedError",
   ].includes(error.name);
   const system =
-    "syscall" in error || /^(Connection is closed|Stream isn't writeable|Command timed out)/.test(error.message);
+    "syscall" in error ||
+    /^(Connection is closed|Stream isn't writeable|Command timed out|Cluster isn't ready)/.test(error.message);
   return ours || system ? { message: error.message.slice(0, 300) } : {};
 }
 

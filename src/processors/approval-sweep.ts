@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { SWEEP } from "../domain/daily-calls.ts";
 import type { Salesforce } from "../integrations/salesforce/client.ts";
 import { defineJobKind } from "../queues/job-kind.ts";
 
@@ -11,6 +12,7 @@ export const approvalSweep = defineJobKind({
   purpose: "Looks for approved orders that nobody announced",
   payload: z.strictObject({}),
   key: () => "approved-orders",
+  yields: SWEEP,
   routes: [],
   schedule: "every sweep",
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { SWEEP } from "../domain/daily-calls.ts";
 import { dayInJapan } from "../domain/japan-calendar.ts";
 import { type Letter, DUE_SHOWN_AT_MOST } from "../domain/letter.ts";
 import { isEnded, typeOfCommodity } from "../domain/opportunity.ts";
@@ -21,6 +22,7 @@ export const dailySweep = defineJobKind({
   purpose: "Ends what is due, and tells the administrator what has to be ended by hand",
   payload: z.strictObject({}),
   key: () => "due-services",
+  yields: SWEEP,
   routes: [],
   schedule: { dailyAtHour: 9, timeZone: "Asia/Tokyo" },
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ORDINARY } from "../domain/daily-calls.ts";
 import { accountId, type AccountId } from "../domain/salesforce-id.ts";
 import { line, paragraph } from "../domain/free-text.ts";
 import { personal } from "../domain/personal.ts";
@@ -33,6 +34,7 @@ export const eligibility = defineJobKind({
   payload,
   key: ({ accountId }) => accountId,
   account: ({ accountId }) => accountId,
+  yields: ORDINARY,
   routes: [
     {
       path: "/services/internet/eligibility-request",

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { ORDINARY } from "../domain/daily-calls.ts";
 import { isEligible } from "../domain/eligibility.ts";
 import { RejectedError, type Reason } from "../domain/errors.ts";
 import { paragraph } from "../domain/free-text.ts";
@@ -70,6 +71,7 @@ export const order = defineJobKind({
   key: ({ accountId, orderType, items }) =>
     [accountId, orderType, createHash("sha256").update(listed(items)).digest("base64url")].join("."),
   account: ({ accountId }) => accountId,
+  yields: ORDINARY,
   routes: [
     {
       path: "/orders",

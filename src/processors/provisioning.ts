@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ORDINARY } from "../domain/daily-calls.ts";
 import { needsPerson, type RejectedError } from "../domain/errors.ts";
 import { type OpportunityId, type OrderId, orderId } from "../domain/salesforce-id.ts";
 import type { OrderedItem, OrderForProvisioning, Salesforce } from "../integrations/salesforce/client.ts";
@@ -18,6 +19,7 @@ export const provisioning = defineJobKind({
   purpose: "An approved order becomes a service in WHMCS",
   payload,
   key: ({ orderId }) => orderId,
+  yields: ORDINARY,
   routes: [
     {
       path: "/provisioning",

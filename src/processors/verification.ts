@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ORDINARY } from "../domain/daily-calls.ts";
 import { storedDocument } from "../domain/document.ts";
 import { UnavailableError } from "../domain/errors.ts";
 import { dayInJapan } from "../domain/japan-calendar.ts";
@@ -31,6 +32,7 @@ export const verification = defineJobKind({
   // The same document sent again waits under another name in the store: it is the same request all the same.
   asked: ({ accountId, autoApproved, document }) => ({ accountId, autoApproved, sha256: document.sha256 }),
   account: ({ accountId }) => accountId,
+  yields: ORDINARY,
   routes: [
     {
       path: "/verification/residence-card",

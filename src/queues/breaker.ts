@@ -24,22 +24,29 @@ export interface Breaker {
   openForMs(): Promise<number | null>;
 }
 
-/** KEYS: breaker. ARGV: how long a probe may take (ms). Returns -1 to go ahead, or how long to wait (ms). */
-const enter = script(`
+/** A probe is most often over long before it may be at the latest, so who waits for it asks again after ARGV[1] ms. */
+const SHUT_FOR = `
+local function shut_for(now, open, probe)
+  return math.max(0, tonumber(open) - now, math.min(tonumber(ARGV[1]), tonumber(probe or 0) - now))
+end
+`;
+
+/** KEYS: breaker. ARGV: when to ask again after a probe, how long it may take (ms). Returns -1 to go ahead, or how long to wait (ms). */
+const enter = script(`${SHUT_FOR}
 local now = now_ms()
 local breaker = redis.call('HMGET', KEYS[1], 'open', 'probe')
 if not breaker[1] then return -1 end
-local open_until = math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0))
-if open_until > now then return open_until - now end
-redis.call('HSET', KEYS[1], 'probe', now + tonumber(ARGV[1]))
+local wait = shut_for(now, breaker[1], breaker[2])
+if wait > 0 then return wait end
+redis.call('HSET', KEYS[1], 'probe', now + tonumber(ARGV[2]))
 return -1
 `);
 
-/** KEYS: breaker. Returns -1 where it is closed, or for how long it stays open (ms). */
-const openFor = script(`
+/** KEYS: breaker. ARGV: when to ask again after a probe (ms). Returns -1 where it is closed, or for how long it stays open (ms). */
+const openFor = script(`${SHUT_FOR}
 local breaker = redis.call('HMGET', KEYS[1], 'open', 'probe')
 if not breaker[1] then return -1 end
-return math.max(0, math.max(tonumber(breaker[1]), tonumber(breaker[2] or 0)) - now_ms())
+return shut_for(now_ms(), breaker[1], breaker[2])
 `);
 
 /** KEYS: breaker. ARGV: first and longest opening (ms), failures to open, what the vendor asked for (ms; 0: nothing). */
@@ -72,7 +79,7 @@ export function breakerFor(
 
   return {
     async enter() {
-      const wait = Number(await enter(redis, [key], [probeMs]));
+      const wait = Number(await enter(redis, [key], [FIRST_OPEN_FACTOR * baseMs, probeMs]));
       return wait < 0 ? null : wait;
     },
     async report(error) {
@@ -92,7 +99,7 @@ export function breakerFor(
       }
     },
     async openForMs() {
-      const left = Number(await openFor(redis, [key], []));
+      const left = Number(await openFor(redis, [key], [FIRST_OPEN_FACTOR * baseMs]));
       return left < 0 ? null : left;
     },
   };

@@ -47,7 +47,10 @@ export function connectWorker(settings: RedisAddress): Connection {
  * Redis is away. A cluster's client keeps such a connection of its own.
  */
 export function subscriberOf(redis: Connection): { readonly connection: Connection; close(): void } {
-  if (redis instanceof Cluster) return { connection: redis, close: () => undefined };
+  if (redis instanceof Cluster) {
+    // Where the cluster is away, the subscriptions are gone with its connections.
+    return { connection: redis, close: () => void redis.unsubscribe().catch(() => undefined) };
+  }
   // By itself it would subscribe again with nobody to hear that it failed, which ends the process.
   const connection = redis.duplicate({ autoResubscribe: false });
   return { connection, close: () => connection.disconnect() };

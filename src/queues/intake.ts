@@ -149,7 +149,7 @@ export function openIntake({
 
     async check() {
       return await orNotAccepted(async () => {
-        await redis.ping();
+        await ledger.ping();
         return { warnings: await redisWarnings(redis) };
       });
     },

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { StoredDocument } from "../domain/document.ts";
-import type { Reason } from "../domain/errors.ts";
+import type { Reason, Vendor } from "../domain/errors.ts";
 
 /**
  * What to do when an earlier attempt was cut off inside a step, between asking and hearing. There is no default.
@@ -116,6 +116,11 @@ export interface JobKind<Payload, Services> {
   readonly routes: readonly Route<Payload>[];
   /** Attempts before a person is asked, where `RETRY_ATTEMPTS` does not fit. */
   readonly attempts?: number;
+  /**
+   * Its jobs leave the rest of a vendor's allowance to others: before they begin they wait while this share of it, or more,
+   * is used. Absent: they never do.
+   */
+  readonly yields?: { readonly vendor: Vendor; readonly from: number };
   /** For kinds whose jobs come by themselves; their payload is `{}`. */
   readonly schedule?: Schedule;
   run(payload: Payload, step: Step, services: Services, job: JobFacts): Promise<Outcome>;

@@ -36,8 +36,11 @@ end
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
- *   `spent` (since a person last retried it), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
- *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
+ *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
+ *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one), `outcome` (JSON), `finished` (ms)
+ * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
+ *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
  *   `looks` (how often it was looked for in vain), `result` (sealed)
@@ -71,8 +74,8 @@ if era[1] ~= run then
 end
 local after_restart = now - since < tonumber(ARGV[2])
 
-local function unwanted(place)
-  redis.call('HSET', place, 'name', 'not accepted')
+local function unwanted(place, how, id)
+  redis.call('HSET', place, 'name', 'not accepted', 'how', how, 'job', id)
   redis.call('PEXPIRE', place, ${UNWANTED_MS})
 end
 
@@ -89,12 +92,14 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
   -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
+  local before = redis.call('HMGET', place, 'how', 'job')
+  if before[1] then return { before[1], before[2], tostring(now) } end
   if body ~= '' then
     local seen = redis.call('HMGET', once, 'body', 'job')
     if seen[1] then
-      unwanted(place)
-      if seen[1] ~= body then return { 'key-reused' } end
-      return { 'replayed', seen[2] }
+      local how = seen[1] == body and 'replayed' or 'key-reused'
+      unwanted(place, how, seen[2])
+      return { how, seen[2] }
     end
   end
 
@@ -120,7 +125,7 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
     end
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
   else
-    unwanted(place)
+    unwanted(place, how, id)
     came_too(ledger, candidate, id, door)
   end
   return { how, id, tostring(now) }
@@ -136,10 +141,14 @@ return answers
 `);
 
 /**
- * Begins an attempt. KEYS: ledger, natural key, and the account's turn where the kind has one. ARGV: id, kind, how long a
- * turn lasts (ms), how long the ledger of a job that ended well is kept (ms). Returns 'ended' and the outcome; or 'wait' where another job has the key or the turn; or 'go',
- * accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or an empty text, and two for each step that is remembered: its name, and its
- * sealed result or an empty text. Writes only what is news: a call that writes nothing need not wait for the disk.
+ * Begins an attempt. KEYS: ledger, natural key, the turn of those that run alone, and the account's turn where the kind has
+ * one. ARGV: id, kind, how long a turn lasts (ms), how long the ledger of a job that ended well is kept (ms), how often its
+ * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, how long that turn lasts (ms), and how many
+ * failures of it BullMQ knows of.
+ * Returns 'ended' and the outcome; or 'failed' and the failure; or 'wait' where another job has the key or the account's turn; or 'not alone' where
+ * another one has the other turn; or 'go', accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or
+ * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
+ * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
 export const begin = script(`${CHANGED}
 local now, run = now_ms(), run_id()
@@ -157,6 +166,9 @@ for i = 1, #all, 2 do
   end
 end
 if job.outcome then return { 'ended', job.outcome } end
+-- Where a person retries it, BullMQ knows of that failure. Else it was taken before then, by a worker that was thought dead; or
+-- the one that failed it died before it could say so.
+if job.failed and tonumber(ARGV[8]) <= tonumber(job.made or -1) then return { 'failed', job.failure } end
 
 local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
 if key[1] and key[1] ~= id then return { 'wait' } end
@@ -166,19 +178,34 @@ if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumbe
   local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
   if outcome then
     redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
-    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
     changed()
     return { 'ended', outcome }
   end
 end
 
-if KEYS[3] then
-  local holder = redis.call('GET', KEYS[3])
-  if holder and holder ~= id then return { 'wait' } end
-  -- An attempt that was cut off keeps the turn for as long as what it sent may land: that must not become less.
-  if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[3], id, 'PX', ARGV[3]) end
+-- A worker that dies while the job merely waits for a turn says nothing about it. The first death counts all the same: until
+-- then nothing is written down.
+local stalls, known, deaths = tonumber(ARGV[5]), tonumber(job.stalls or 0), tonumber(job.deaths or 0)
+if stalls ~= known then
+  if stalls > known and (known == 0 or job.inside) then deaths = deaths + 1 end
+  redis.call('HSET', KEYS[1], 'stalls', stalls, 'deaths', deaths)
+  redis.call('HDEL', KEYS[1], 'inside')
 end
+local alone = deaths == tonumber(ARGV[6])
+local function taken(turn)
+  local holder = redis.call('GET', turn)
+  return holder and holder ~= id
+end
+if alone and taken(KEYS[3]) then return { 'not alone' } end
+if KEYS[4] then
+  if taken(KEYS[4]) then return { 'wait' } end
+  -- An attempt that was cut off keeps the turn for as long as what it sent may land: that must not become less.
+  if redis.call('PTTL', KEYS[4]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[4], id, 'PX', ARGV[3]) end
+end
+if alone then redis.call('SET', KEYS[3], id, 'PX', ARGV[7]) end
+if stalls > 0 then redis.call('HSET', KEYS[1], 'inside', 1) end
 
 if not key[1] then
   redis.call('HSET', KEYS[2], 'now', id, 'last', id)
@@ -193,10 +220,10 @@ if suspect and job.suspect ~= '1' then
     redis.call('HSET', KEYS[1], 'accepted', now)
   end
 end
-if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed') end
+if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
   redis.call('PERSIST', KEYS[1])
-  redis.call('HDEL', KEYS[1], 'spent', 'outage', 'away')
+  redis.call('HDEL', KEYS[1], 'spent', 'guesses', 'outage', 'away')
   job.spent, job.outage, job.away = nil, nil, nil
 end
 
@@ -207,7 +234,7 @@ if not effect and #names > 0 then
 end
 changed()
 local outage = job.outage and now - job.outage or 0
-local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '' }
+local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '', deaths }
 for i, name in ipairs(names) do
   reply[#reply + 1] = string.sub(name, 6)
   reply[#reply + 1] = results[i]
@@ -309,58 +336,76 @@ return 0
 `);
 
 /**
- * Ends an attempt that did not end the job. KEYS: ledger, natural key, and the turn. ARGV: id, failure (JSON, or empty
+ * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, notes.
  */
 export const pause = script(`${RECORD}${CHANGED}
-record(6)
--- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met changes nothing.
+record(8)
+-- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met counts no more.
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
-if ARGV[2] ~= '' and (ends[1] or ends[2]) then return 0 end
+local late = ARGV[2] ~= '' and (ends[1] or ends[2])
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
--- How long something may still arrive, of a step in doubt or one that another worker is inside: this attempt leaves no
--- active step of its own behind. Until then no other job may go by what it finds.
+-- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
+-- no active step of its own behind. Until then no other job may go by what it finds.
 local landing = 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
     local step = cjson.decode(all[i + 1])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+    if step.state == 'active' and step.lease <= now and delay < 0 then
+      step.state, step.at, step.lease = 'in-doubt', now, nil
+      redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
+    end
   end
 end
 -- The same failure, with its moment, is this call sent twice, because its answer was lost on the way: it counts once.
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
+if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
     redis.call('HSETNX', KEYS[1], 'outage', now)
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
+    -- It was an outage: the attempts that were spent on finding that out are given back.
+    local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
+    if guesses > 0 then
+      redis.call('HINCRBY', KEYS[1], 'spent', -guesses)
+      redis.call('HINCRBY', KEYS[1], 'attempts', -guesses)
+      redis.call('HDEL', KEYS[1], 'guesses')
+    end
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
     redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-    redis.call('HDEL', KEYS[1], 'outage', 'away')
+    if ARGV[6] == '1' then
+      redis.call('HINCRBY', KEYS[1], 'guesses', 1)
+    else
+      redis.call('HDEL', KEYS[1], 'guesses', 'outage', 'away')
+    end
+    redis.call('HDEL', KEYS[1], 'deaths')
   end
 end
-if delay >= 0 then
+redis.call('HDEL', KEYS[1], 'inside')
+if not late and delay >= 0 then
   redis.call('HSET', KEYS[1], 'next', now + delay)
-else
-  redis.call('HSET', KEYS[1], 'failed', now)
+elseif not late then
+  redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  -- The key itself is kept for good: it is the sign for the next job to look before it writes.
-  if landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
-    redis.call('HDEL', KEYS[2], 'now')
-    redis.call('HSET', KEYS[2], 'outcome', 'failed')
-  end
+end
+-- The key itself is kept for good: it is the sign for the next job to look before it writes.
+if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
+  redis.call('HDEL', KEYS[2], 'now')
+  redis.call('HSET', KEYS[2], 'outcome', 'failed')
 end
 changed()
-if KEYS[3] and redis.call('GET', KEYS[3]) == id then
-  if landing > 0 then redis.call('PEXPIRE', KEYS[3], landing) else redis.call('DEL', KEYS[3]) end
+if redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
+if KEYS[4] and redis.call('GET', KEYS[4]) == id then
+  if landing > 0 then redis.call('PEXPIRE', KEYS[4], landing) else redis.call('DEL', KEYS[4]) end
 end
 return 0
 `);
 
 /**
- * Ends a job well. KEYS: ledger, natural key, and the turn. ARGV: id, outcome (JSON), its word, how long keys are kept
+ * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
  */
 export const end = script(`${RECORD}${CHANGED}
@@ -369,7 +414,7 @@ if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
-redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()
 if redis.call('HGET', KEYS[2], 'now') == id then
@@ -377,6 +422,8 @@ if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now_ms())
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
-if KEYS[3] and redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
+for turn = 3, #KEYS do
+  if redis.call('GET', KEYS[turn]) == id then redis.call('DEL', KEYS[turn]) end
+end
 return 0
 `);

@@ -21,6 +21,12 @@ const IDEMPOTENCY_MS = 7 * 86_400_000;
  */
 const SUSPECT_AFTER_RESTART_MS = 24 * 3_600_000;
 
+/** A job whose worker died so often in a row has run alone among such jobs, and brings its worker down. */
+export const DEATHS_OF_ITS_OWN = 3;
+
+/** Longer than a death takes to be noticed, so that the next one begins after what came of this one is known. */
+const ALONE_MS = 60_000;
+
 /** How long things take at most out there; both follow from the deadline of a vendor call. */
 export interface Timing {
   /** A claim on a step holds this long: twice a call's deadline, so that one that has run out means a worker that died or hangs. */
@@ -76,12 +82,15 @@ export interface Note {
 export type Pause =
   /** It merely waits for another job or worker. */
   | { readonly delayMs: number }
-  /** It failed and is tried again: this attempt counts. */
-  | { readonly delayMs: number; readonly failure: Failure }
+  /**
+   * It failed and is tried again: this attempt counts, unless it may be the beginning of an outage (`isGuess`) and turns out
+   * to be one.
+   */
+  | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
   /** It waits for a vendor that is away: this attempt does not count. */
   | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
-  /** It is left to a person. */
-  | { readonly failure: Failure };
+  /** It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late. */
+  | { readonly failure: Failure; readonly made: number };
 
 export type Claim =
   /** Another worker gave another result for what is noted. */
@@ -93,8 +102,12 @@ export type Claim =
 
 export type Beginning =
   | { readonly state: "ended"; readonly outcome: Outcome }
+  /** It was left to a person before, and nobody has retried it. */
+  | { readonly state: "failed"; readonly failure: Failure }
   /** Another job has the natural key, or it is another's turn. */
   | { readonly state: "wait" }
+  /** Its workers died, so it runs alone among such jobs; another one does now. */
+  | { readonly state: "not alone" }
   | {
       readonly state: "go";
       readonly acceptedAt: Date;
@@ -103,6 +116,8 @@ export type Beginning =
       readonly outageMs: number;
       /** The vendor that it waits for; null where it waits for none. */
       readonly waitsFor: Vendor | null;
+      /** How often in a row its worker died with it. */
+      readonly deaths: number;
       readonly remembered: Remembered;
     };
 
@@ -124,7 +139,7 @@ export function openLedger({
   timing: Timing;
 }) {
   const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
-  const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
+  const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
@@ -179,13 +194,15 @@ export function openLedger({
       return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
-    async begin(job: JobKeys): Promise<Beginning> {
-      const [state, ...rest] = strings(
-        await scripts.begin(redis, allKeys(job), [job.id, job.kind, timing.leaseMs, MEMORY_MS]),
-      );
+    /** By BullMQ's count: `stalls`, how often a worker died with it; `made`, how often it failed. */
+    async begin(job: JobKeys, { stalls, made }: { stalls: number; made: number }): Promise<Beginning> {
+      const aloneFrom = DEATHS_OF_ITS_OWN - 1;
+      const args = [job.id, job.kind, timing.leaseMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS, made];
+      const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), args));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
-      if (state === "wait") return { state };
-      const [accepted, suspect, spent, outageMs, away, ...steps] = rest;
+      if (state === "failed") return { state, failure: JSON.parse(rest[0] ?? "") as Failure }; // written by `pause` below
+      if (state === "wait" || state === "not alone") return { state };
+      const [accepted, suspect, spent, outageMs, away, deaths, ...steps] = rest;
       const remembered = new Map<string, string | null>();
       for (let at = 0; at < steps.length; at += 2) {
         const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
@@ -198,6 +215,7 @@ export function openLedger({
         spent: Number(spent),
         outageMs: Number(outageMs),
         waitsFor: away === "" ? null : (away as Vendor), // `pause` wrote it
+        deaths: Number(deaths),
         remembered,
       };
     },
@@ -274,6 +292,8 @@ export function openLedger({
         "delayMs" in pause ? pause.delayMs : -1,
         "waitsFor" in pause ? pause.waitsFor : "",
         FAILED_KEPT_MS,
+        "isGuess" in pause && pause.isGuess ? 1 : 0,
+        "made" in pause ? pause.made : 0,
         ...notesOf(job, notes),
       ]);
     },
@@ -282,6 +302,11 @@ export function openLedger({
     async end(job: JobKeys, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
       const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, ...notesOf(job, notes)];
       return (await scripts.end(redis, allKeys(job), args)) === 0;
+    },
+
+    /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */
+    async ping(): Promise<void> {
+      await redis.exists(`${prefix}:era`);
     },
 
     /** The channel on which each change of the job is told (an empty message: read it again). */

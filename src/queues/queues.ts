@@ -8,13 +8,16 @@ const ATTEMPTS_WITHOUT_LIMIT = 1_000_000;
 /** Payloads are ids and a few lines of text: what is larger does not belong in Redis. */
 const LARGEST_PAYLOAD_BYTES = 64 * 1024;
 
-/** One BullMQ queue a kind, by the kind's name. Open them once Redis has answered: a queue opened before never recovers. */
-export function openQueues(
+/**
+ * One BullMQ queue a kind, by the kind's name. A queue whose first words to Redis fail never recovers, so none is given out
+ * before they were answered; throws where they are not, and may then be called again.
+ */
+export async function openQueues(
   kinds: readonly AnyJobKind[],
   redis: Connection,
   prefix: string,
-): ReadonlyMap<string, Queue> {
-  return new Map(
+): Promise<ReadonlyMap<string, Queue>> {
+  const queues = new Map(
     kinds.map(({ name }) => [
       name,
       new Queue(name, {
@@ -28,4 +31,11 @@ export function openQueues(
       }),
     ]),
   );
+  try {
+    await Promise.all([...queues.values()].map((queue) => queue.waitUntilReady()));
+    return queues;
+  } catch (error) {
+    await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+    throw error;
+  }
 }

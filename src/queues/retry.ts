@@ -22,8 +22,14 @@ export interface RetryFacts {
   readonly random: number;
 }
 
-/** `retry` counts as an attempt; `wait` does not: the vendor is away. */
-export type AfterFailure = { readonly next: "retry" | "wait"; readonly delayMs: number } | { readonly next: "fail" };
+/**
+ * `wait` does not count as an attempt: the vendor is away. `retry` does; with `isGuess` only until the vendor turns out to
+ * be away.
+ */
+export type AfterFailure =
+  | { readonly next: "retry"; readonly delayMs: number; readonly isGuess: boolean }
+  | { readonly next: "wait"; readonly delayMs: number }
+  | { readonly next: "fail" };
 
 /**
  * The one retry rule. Trying again does not help where they said no or nobody can tell. A vendor that is away is waited
@@ -39,7 +45,8 @@ export function afterFailure(error: ClassifiedError, facts: RetryFacts): AfterFa
   }
   if (facts.spent >= facts.allowed) return { next: "fail" };
   const jittered = facts.random * Math.min(LONGEST_DELAY_MS, facts.baseMs * 2 ** (facts.spent - 1));
-  return { next: "retry", delayMs: Math.ceil(Math.max(jittered, asked)) };
+  const isGuess = error instanceof UnavailableError && error.scope === "vendor";
+  return { next: "retry", delayMs: Math.ceil(Math.max(jittered, asked)), isGuess };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
@@ -9,12 +9,13 @@ import {
   UnknownOutcomeError,
   type Vendor,
 } from "../domain/errors.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
 import type { Intake } from "./intake.ts";
 import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
-import type { Ledger, Note, Pause } from "./ledger.ts";
+import { DEATHS_OF_ITS_OWN, type Ledger, type Note, type Pause } from "./ledger.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
@@ -23,7 +24,7 @@ import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 export const LOCK_MS = 30_000;
 export const STALLED_LOOK_MS = 5_000;
 
-/** BullMQ never forgives a stall; a job that met a few deploys in its life must not be given up for that. */
+/** BullMQ never forgives a stall; the ledger does, and judges by those in a row. */
 const STALLS_WITHOUT_LIMIT = 1000;
 
 /** Jobs wait for vendors most of their time, not for the processor. */
@@ -49,6 +50,7 @@ export interface WorkerSetting<Services> {
   readonly sealing: Sealing;
   readonly services: Services;
   readonly breakers: Readonly<Partial<Record<Vendor, Breaker>>>;
+  readonly allowances: Readonly<Partial<Record<Vendor, Allowance>>>;
   /** `RETRY_ATTEMPTS` and `RETRY_BASE_MS`. */
   readonly attempts: number;
   readonly baseMs: number;
@@ -81,13 +83,24 @@ export function delayAfter(error: unknown, baseMs: number): number {
   return error instanceof AttemptFailed ? (error.delayMs ?? -1) : baseMs;
 }
 
+/** A job whose payload is not even JSON would stay with BullMQ for ever: it comes as the text that it is, which no kind can read. */
+class QueueWorker extends Worker<unknown, Outcome> {
+  protected override createJob(data: JobJson, jobId: string): Job<unknown, Outcome> {
+    try {
+      return super.createJob(data, jobId);
+    } catch {
+      return super.createJob({ ...data, data: JSON.stringify(data.data) }, jobId);
+    }
+  }
+}
+
 /** Takes a kind's jobs from its queue and carries them through. `close` waits for what is in flight. */
 export function startWorker<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: WorkerSetting<Services>,
 ): { close(): Promise<void> } {
   const log = setting.log.child({ kind: kind.name });
-  const worker = new Worker<unknown, Outcome>(
+  const worker = new QueueWorker(
     kind.name,
     async (job, token = "") => await attemptAndTell(kind, setting, log, job, token),
     {
@@ -139,7 +152,10 @@ export async function attempt<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: WorkerSetting<Services>,
   kindLog: Logger,
-  queued: Pick<Job<unknown, Outcome>, "id" | "data" | "moveToDelayed">,
+  queued: Pick<
+    Job<unknown, Outcome>,
+    "id" | "data" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
+  >,
   token: string,
 ): Promise<Outcome> {
   const { ledger, stopping } = setting;
@@ -167,20 +183,26 @@ export async function attempt<Payload, Services>(
     throw new DelayedError();
   };
 
-  const beginning = await ledger.begin(keys);
+  const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed");
     return beginning.outcome;
+  }
+  if (beginning.state === "failed") {
+    log.info({ code: beginning.failure.code }, "failed already");
+    throw new AttemptFailed(new RejectedError(beginning.failure), null);
   }
   if (beginning.state === "wait") {
     // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
     if (kind.schedule !== undefined) return { outcome: "done", result: {} };
     return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
   }
-  const { acceptedAt, suspect, remembered, waitsFor } = beginning;
-  const openForMs = waitsFor === null ? 0 : ((await setting.breakers[waitsFor]?.openForMs()) ?? 0);
-  if (openForMs > 0) {
+  if (beginning.state === "not alone")
+    return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "workers died with it, and it runs alone", []);
+  const { acceptedAt, suspect, remembered, waitsFor, deaths } = beginning;
+  const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
+  if (openForMs !== null && openForMs > 0) {
     // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
     return await putOff(
       { delayMs: waitForVendorMs(openForMs, { baseMs: setting.baseMs, random: Math.random() }) },
@@ -189,10 +211,33 @@ export async function attempt<Payload, Services>(
     );
   }
 
+  const { yields } = kind;
+  const scarceForMs = yields === undefined ? null : await setting.allowances[yields.vendor]?.enter(yields.from);
+  if (typeof scarceForMs === "number") {
+    return await putOff(
+      { delayMs: waitForVendorMs(scarceForMs, { baseMs: setting.baseMs, random: Math.random() }) },
+      "what is left of its vendor's allowance is for others",
+      [],
+    );
+  }
+
   attempts += 1;
-  const steps = stepRunner({ job: keys, ledger, by: `${token} ${String(attempts)}`, suspect, remembered, stopping });
+  const steps = stepRunner({
+    job: keys,
+    ledger,
+    by: `${token} ${String(attempts)}`,
+    // Who finds out whether its vendor is back does so by a look: a write that got lost would be in doubt, and count.
+    suspect: suspect || openForMs === 0,
+    remembered,
+    stopping,
+  });
   try {
-    if (!readable) throw payload;
+    if (!readable) {
+      // What is no JSON is put down as a text: whoever lists the queue reads that.
+      if (typeof queued.data === "string") await queued.updateData(queued.data);
+      throw payload;
+    }
+    if (deaths >= DEATHS_OF_ITS_OWN) throw crashesItsWorker(deaths);
     const facts = { id, acceptedAt, resumed: remembered.size > 0, hand: handFrom(kind.name, id, setting) };
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
@@ -225,12 +270,12 @@ export async function attempt<Payload, Services>(
           steps.notes,
         );
       case "retry":
-        await ledger.pause(keys, { delayMs: after.delayMs, failure }, steps.notes);
+        await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
         report("retrying");
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
-        await ledger.pause(keys, { failure }, steps.notes);
+        await ledger.pause(keys, { failure, made: queued.attemptsMade }, steps.notes);
         log.error({ err: error }, "failed: a person must look");
         report("failed");
         throw new AttemptFailed(error, null);
@@ -277,6 +322,16 @@ function readPayload<Payload>(
       cause,
     });
   }
+}
+
+function crashesItsWorker(deaths: number): RejectedError {
+  return new RejectedError({
+    code: "crashes-its-worker",
+    title: `The worker died ${String(deaths)} times in a row while it ran this job.`,
+    detail:
+      "The last time no other such job ran, so it is most likely this one. Look why the process ended (its exit status, out of memory?), let a developer mend the cause, then retry it: that counts anew.",
+    vendor: null,
+  });
 }
 
 function unknownSteps(names: readonly string[]): RejectedError {

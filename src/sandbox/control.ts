@@ -42,7 +42,7 @@ const permissionsInput = z.record(
   z.string().refine((path) => fieldAt(path) !== undefined, "must name a field of the org: Case.Subject"),
   z.enum(ACCESSES),
 );
-const limitsInput = z.strictObject({ dailyMax: z.number().int().min(0) });
+const limitsInput = z.strictObject({ dailyMax: z.number().int().min(0), used: z.number().int().min(0).optional() });
 const keyInput = z.strictObject({ pem: z.string().nullable() });
 
 /** Answers 400 with the problems where the body is not what `schema` says, and does nothing. */
@@ -187,8 +187,10 @@ export function controlRoutes(world: World): Router {
   );
   routes.put(
     "/limits",
-    accepting(limitsInput, ({ dailyMax }, _, response) => {
-      world.salesforce().usage.setDailyMax(dailyMax);
+    accepting(limitsInput, ({ dailyMax, used }, _, response) => {
+      const { usage } = world.salesforce();
+      usage.setDailyMax(dailyMax);
+      if (used !== undefined) usage.setUsed(used);
       response.status(204).end();
     }),
   );

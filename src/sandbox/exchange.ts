@@ -41,6 +41,28 @@ export function send(response: Response, answer: Answer): void {
   else response.json(answer.body);
 }
 
+/** Half of the answer, which says how long the whole would be. */
+function sendHalf(response: Response, { status, headers, body }: Answer): void {
+  const whole = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(typeof body === "string" ? body : JSON.stringify(body ?? ""));
+  response.writeHead(status, { "content-type": "application/json", "content-length": whole.length, ...headers });
+  response.write(whole.subarray(0, whole.length / 2), () => response.socket?.destroy());
+}
+
+/** Between two pieces of an answer that never ends. */
+const PIECE_MS = 20;
+
+function sendWithoutEnd(response: Response, { status, headers }: Answer, timers: Timers): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  const piece = () => {
+    if (response.closed) return;
+    response.write(" ");
+    timers.after(PIECE_MS, piece);
+  };
+  piece();
+}
+
 /** One call to a vendor over HTTP, with the fault that was ordered for it, if any. */
 export function exchange(
   stage: Stage,
@@ -79,6 +101,18 @@ export function exchange(
       perform();
       response.socket?.destroy();
       return;
+    case "cut": {
+      const given = perform();
+      note.answered(given.status);
+      sendHalf(response, given);
+      return;
+    }
+    case "endless": {
+      const given = perform();
+      note.answered(given.status);
+      sendWithoutEnd(response, given, stage.timers);
+      return;
+    }
     case "slow":
       stage.timers.after(fault.delayMs, () => answer(perform()));
       return;

@@ -14,6 +14,8 @@ export const FAULT_MODES = {
   "hang-after": "writes, then never answers",
   "drop-before": "cuts the connection, writes nothing",
   "drop-after": "writes, then cuts the connection",
+  cut: "writes, then cuts the connection in the middle of the answer",
+  endless: "writes, then answers without ever ending",
   slow: "waits delayMs, then answers as usual",
   late: "never answers, and writes delayMs later",
   error: "answers with an error in the vendor's own shape, writes nothing",

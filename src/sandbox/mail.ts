@@ -92,12 +92,14 @@ export async function startMailServer(stage: Stage, host: string, port: number):
       case "hang-before":
         return;
       case "hang-after":
+      case "endless":
         keep();
         return;
       case "drop-before":
         cut();
         return;
       case "drop-after":
+      case "cut":
         keep();
         cut();
         return;

@@ -32,7 +32,7 @@ const CREDENTIALS = () => ({
 async function open(environment: Readonly<Record<string, string>> = CREDENTIALS()) {
   const settings = readSettings({
     ROLES: "api",
-    REDIS_URL: engine.redis.url,
+    ...engine.redis.environment,
     API_KEYS: "portal:the-portal's-own-key-1",
     SALESFORCE_ORG_ID: ORG,
     SALESFORCE_OUTBOUND_TOKEN: "a-secret-last-path-segment",

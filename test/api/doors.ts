@@ -44,7 +44,7 @@ export async function startEngine(): Promise<Engine> {
   const redis = await startRedis();
   const settings = readSettings({
     ROLES: "api",
-    REDIS_URL: redis.url,
+    ...redis.environment,
     API_KEYS: `portal:${PORTAL_KEY}`,
     SALESFORCE_ORG_ID: ORG,
     SALESFORCE_OUTBOUND_TOKEN: OUTBOUND_TOKEN,
@@ -55,7 +55,7 @@ export async function startEngine(): Promise<Engine> {
   await once(connection, "ready");
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const prefix = settings.QUEUE_PREFIX;
-  const queues = openQueues(kinds, connection, prefix);
+  const queues = await openQueues(kinds, connection, prefix);
   for (const queue of queues.values()) queue.on("error", () => undefined);
   const ledger = openLedger({ redis: connection, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   return {

@@ -9,7 +9,7 @@ export async function benchCalls(): Promise<Row[]> {
   try {
     const rows: Row[] = [];
     for (const [name, { kind, payload, prepare = async () => undefined, calls }] of Object.entries(requests)) {
-      const line = await openLine({ redisUrl: redis.url });
+      const line = await openLine({ redis });
       const prepared = await prepare(line);
       await line.forgetCalls();
       line.engine.work();

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import autocannon from "autocannon";
-import { Redis } from "ioredis";
 import { to18 } from "../../src/domain/salesforce-id.ts";
 import { startRedis } from "../redis.ts";
 import { median, type Row } from "./figures.ts";
@@ -27,10 +26,10 @@ interface Round {
  */
 export async function benchDoor(): Promise<Row[]> {
   const redis = await startRedis();
-  const eraser = new Redis(redis.url);
+  const eraser = redis.connect();
   const bare = await startServer("test/bench/bare-server.ts", { REDIS_URL: redis.url });
   const ours = await startServer("src/main.ts", {
-    REDIS_URL: redis.url,
+    ...redis.environment,
     ROLES: "api",
     API_KEYS: `bench:${KEY}`,
     API_RATE_PER_MINUTE: "10000000",

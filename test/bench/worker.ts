@@ -78,7 +78,7 @@ async function timeOurs(redis: Redis): Promise<{ ms: number; waiting: number; co
   const prefix = "{bench}";
   const sealing = sealingWith([Buffer.alloc(32, 1)]);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(15_000) });
-  const queues = openQueues([twoSteps], redis, prefix);
+  const queues = await openQueues([twoSteps], redis, prefix);
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
   const empty = await memoryOf(redis);
   for (let n = 0; n < JOBS; n += 100) {
@@ -100,6 +100,7 @@ async function timeOurs(redis: Redis): Promise<{ ms: number; waiting: number; co
       kinds: [twoSteps],
       services: {},
       breakers: {},
+      allowances: {},
       attempts: 1,
       baseMs: 1000,
       stopping: new AbortController().signal,

@@ -3,7 +3,7 @@ import { randomFrom } from "./experiment.ts";
 import { experiments } from "./index.ts";
 
 /** Those that are over in seconds. The others wait for the locks of workers that died: `npm run chaos` runs them all. */
-const QUICK: ReadonlySet<string> = new Set(["time", "callers"]);
+const QUICK: ReadonlySet<string> = new Set(["time", "callers", "vendor-outage"]);
 const LIMIT_MS = 120_000;
 
 /** Another one in each run, and named where something is found: `SEED=… npm run chaos NAME` makes the same choices. */

@@ -1,10 +1,19 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { type Finding, randomFrom } from "./experiment.ts";
 import { experiments } from "./index.ts";
 
 /**
- * `npm run chaos`: every experiment, or those that are named. `SEED=…` makes the same choices again. Ends with 1 where
- * anything was lost or doubled.
+ * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two at a time. `SEED=…`
+ * makes the same choices again. Ends with 1 where anything was lost or doubled, or an experiment broke off.
  */
+const AT_ONCE = 2;
+
+const HEAD =
+  "| experiment | what was done | times | lost | doubled | longest to converge | remark |\n" +
+  "| --- | --- | --- | --- | --- | --- | --- |\n";
+
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !experiments.some((experiment) => experiment.name === name));
 if (unknown.length > 0) {
@@ -14,23 +23,46 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
+const chosen = experiments.filter(({ name }) => names.length === 0 || names.includes(name));
+const [only] = chosen;
+
+if (chosen.length === 1 && only !== undefined) {
+  process.stderr.write(`SEED=${String(seed)}\n`);
+  const findings = await only.run("full", randomFrom(seed));
+  process.stdout.write(HEAD + findings.map((finding) => row(only.name, finding)).join(""));
+  process.exit(findings.some(({ lost, doubled }) => lost > 0 || doubled > 0) ? 1 : 0);
+}
+
 process.stderr.write(`SEED=${String(seed)}\n`);
+const waiting = [...chosen];
+const rows = new Map<string, string>();
+let failed = false;
+const lane = async () => {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { name } = next;
+    const startedAt = performance.now();
+    const { code, table, complaint } = await alone(name);
+    rows.set(name, table.startsWith(HEAD) ? table.slice(HEAD.length) : "");
+    failed ||= code !== 0;
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+    process.stderr.write(`${name}: ${seconds} s${code === 0 ? "" : `, ended with ${String(code)}\n${complaint}`}\n`);
+  }
+};
+await Promise.all(Array.from({ length: AT_ONCE }, lane));
+process.stdout.write(HEAD + chosen.map(({ name }) => rows.get(name) ?? "").join(""));
+process.exit(failed ? 1 : 0);
 
-const rows: (Finding & { readonly name: string })[] = [];
-for (const { name, run } of experiments) {
-  if (names.length > 0 && !names.includes(name)) continue;
-  const startedAt = performance.now();
-  process.stderr.write(`${name} …`);
-  for (const finding of await run("full", randomFrom(seed))) rows.push({ name, ...finding });
-  process.stderr.write(` ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`);
+async function alone(name: string) {
+  const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, name], {
+    env: { ...process.env, SEED: String(seed) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close") as Promise<[code: number | null]>; // as Node says of it
+  const [table, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { code, table, complaint };
 }
 
-const shown = (ms: number | null) => (ms === null ? "" : `${(ms / 1000).toFixed(1)} s`);
-process.stdout.write("| experiment | what was done | times | lost | doubled | longest to converge | remark |\n");
-process.stdout.write("| --- | --- | --- | --- | --- | --- | --- |\n");
-for (const { name, what, times, lost, doubled, convergedMs, remark = "" } of rows) {
-  process.stdout.write(
-    `| ${name} | ${what} | ${String(times)} | ${String(lost)} | ${String(doubled)} | ${shown(convergedMs)} | ${remark} |\n`,
-  );
+function row(name: string, { what, times, lost, doubled, convergedMs, remark = "" }: Finding): string {
+  const converged = convergedMs === null ? "" : `${(convergedMs / 1000).toFixed(1)} s`;
+  return `| ${[name, what, times, lost, doubled, converged, remark].join(" | ")} |\n`;
 }
-process.exit(rows.some(({ lost, doubled }) => lost > 0 || doubled > 0) ? 1 : 0);

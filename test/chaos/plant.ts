@@ -4,8 +4,9 @@ import { eligibility } from "../../src/processors/eligibility.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { API_KEY, listening, type Environment, type Handoff, type Process, run, until } from "../e2e/process.ts";
-import { ADDRESS, type Fault, type SandboxState } from "../processors/line.ts";
-import { startRedis, type TestRedisOptions } from "../redis.ts";
+import { ADDRESS, ADMINISTRATOR, type Call, type Fault, type SandboxState } from "../processors/line.ts";
+import { startRedis, type TestRedis, type TestRedisOptions } from "../redis.ts";
+import { inTurns, sum } from "./turns.ts";
 
 const PREFIX = "{handoff}";
 export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
@@ -20,17 +21,24 @@ export interface Answer {
   readonly retryAfter: string | null;
 }
 
+export interface TimedCall extends Call {
+  /** ISO 8601. */
+  readonly at: string;
+  /** Null where it was not answered. */
+  readonly status: number | null;
+  readonly summary: string;
+}
+
 export type Plant = Awaited<ReturnType<typeof openPlant>>;
 
 /**
- * The program as it is deployed, processes of `src/main.ts` with a Redis and a sandbox of their own, and a portal that asks
+ * The program as it is deployed, processes of `src/main.ts` with a sandbox of their own, and a portal that asks
  * for eligibility checks: each for an account of its own, so that each has to open one Case.
  */
-export async function openPlant(options: TestRedisOptions = {}, settings: Environment = {}) {
-  const redis = await startRedis(options);
+export async function openPlant(redis: TestRedis, settings: Environment = {}) {
   const sandbox = await startSandbox();
   const started: Process[] = [];
-  const common = { PORT: "0", REDIS_URL: redis.url, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
+  const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
   const ofApi = {
     ...common,
     ROLES: "api",
@@ -48,6 +56,12 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
     WHMCS_URL: `${sandbox.url}/whmcs`,
     WHMCS_IDENTIFIER: "sandbox-identifier",
     WHMCS_SECRET: "sandbox-secret",
+    FREEBIT_URL: `${sandbox.url}/freebit`,
+    FREEBIT_OEM_ID: "sandbox-oem",
+    FREEBIT_OEM_KEY: "sandbox-oem-key",
+    SMTP_URL: sandbox.smtpUrl,
+    MAIL_FROM: "portal@sonixnet.example",
+    ADMIN_EMAIL: ADMINISTRATOR,
     SWEEP_INTERVAL_MS: "86400000",
   };
   const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {
@@ -94,38 +108,54 @@ export async function openPlant(options: TestRedisOptions = {}, settings: Enviro
       return Number(((await response.json()) as { readonly clientid: string }).clientid); // the sandbox answers so
     },
     fault: (fault: Fault) => control("POST", "faults", fault),
+    clearFaults: () => control("DELETE", "faults"),
+    /** The calls that vendors got. */
+    calls: async () => (await control("GET", "calls")) as readonly TimedCall[],
+    /** Nobody looks whether the vendors are set up: what is counted is the jobs' own. */
+    async quiet(): Promise<void> {
+      await this.inQueue(async (_queue, connection) => await connection.set(`${PREFIX}:org-check-turn`, "taken"));
+    },
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
     /** Asks for a check of an account that nobody asked about before. */
     async ask(api: Handoff): Promise<Answer> {
-      const made = (await control("POST", "records", {
-        object: "Account",
-        fields: { Name: `会社 ${String((accounts += 1))}` },
-      })) as { readonly Id: string }; // the sandbox answers the whole record
+      return await this.askFor(api, await this.make("Account", { Name: `会社 ${String((accounts += 1))}` }));
+    },
+    /** Asks for a check of `account`. */
+    async askFor(api: Handoff, account: string): Promise<Answer> {
       const askedAt = performance.now();
-      const response = await api.post(PATH, { accountId: made.Id, address: ADDRESS });
+      const response = await api.post(PATH, { accountId: account, address: ADDRESS });
       const body = (await response.json()) as { readonly id?: string }; // the API's own tests hold it to that
       return {
-        account: made.Id,
+        account,
         status: response.status,
         id: response.status === 202 ? (body.id ?? null) : null,
         ms: performance.now() - askedAt,
         retryAfter: response.headers.get("retry-after"),
       };
     },
+    /** Asks for so many checks, eight at a time; throws where one is not accepted. */
+    async askAll(api: Handoff, times: number): Promise<readonly Answer[]> {
+      const answers: Answer[] = [];
+      await inTurns([...Array(times).keys()], 8, async () => void answers.push(await this.ask(api)));
+      if (answers.some(({ id }) => id === null)) throw new Error("a check was not accepted");
+      return answers;
+    },
     /** How often each account has a Case. */
     async cases(): Promise<ReadonlyMap<string, number>> {
       const byAccount = Map.groupBy((await state()).salesforce.Case, (one) => String(one["AccountId"]));
       return new Map([...byAccount].map(([account, all]) => [account, all.length]));
     },
-    /** Resolves with the time (ms) until no check waits or is under way any more. */
-    async rest(): Promise<number> {
+    /** Resolves with the time (ms) until no job of the kind waits or is under way any more, but for the next of a schedule. */
+    async rest(kind = eligibility.name): Promise<number> {
       const from = performance.now();
       await this.inQueue(async (queue) => {
-        await until(async () =>
-          (await queue.getJobCountByTypes("waiting", "active", "delayed")) === 0 ? true : undefined,
+        await until(
+          async () =>
+            (await queue.getJobCountByTypes("waiting", "active", "delayed")) <= (await queue.getJobSchedulersCount()) ||
+            undefined,
         );
-      });
+      }, kind);
       return performance.now() - from;
     },
     async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>, kind = eligibility.name): Promise<T> {
@@ -185,18 +215,30 @@ export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = 
   };
 }
 
+/** How many of the jobs did not end well, and how many attempts were spent beside those that ended them. */
+export async function ends(
+  api: Handoff,
+  jobs: readonly { readonly id: string | null }[],
+): Promise<{ readonly failed: number; readonly spent: number }> {
+  const views = await Promise.all(jobs.flatMap(({ id }) => (id === null ? [] : [api.job(id)])));
+  return {
+    failed: views.filter(({ state }) => state !== "completed").length,
+    spent: sum(views.map(({ attempts }) => attempts - 1)),
+  };
+}
+
 /** How long something is let alone; what is waited for is waited for with `until`. */
 export async function pause(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Opens a plant for `work` and ends all of it afterwards. */
+/** Opens a plant for `work`, with a Redis of its own or the one given, and ends all of it afterwards. */
 export async function inPlant<T>(
   work: (plant: Plant) => Promise<T>,
-  options?: TestRedisOptions,
+  options: TestRedisOptions | TestRedis = {},
   settings?: Environment,
 ): Promise<T> {
-  const plant = await openPlant(options, settings);
+  const plant = await openPlant("url" in options ? options : await startRedis(options), settings);
   try {
     return await work(plant);
   } finally {

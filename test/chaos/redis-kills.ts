@@ -7,8 +7,14 @@ export const redisKills: Experiment = {
   name: "redis-kills",
   async run(scale, random) {
     if (scale === "short") return [await kills(5, "always", random)];
-    return [await kills(100, "always", random), await everySecond(random), await outages([1, 2, 5, 10, 20])];
+    return [await kills(100, "always", random), await everySecond(random)];
   },
+};
+
+/** Redis is away for seconds or minutes; whoever asks meanwhile is told so at once. */
+export const redisAway: Experiment = {
+  name: "redis-away",
+  run: async (scale) => [await outages(scale === "full" ? [1, 2, 5, 10, 20, 60, 300] : [1])],
 };
 
 async function kills(times: number, appendfsync: "always" | "everysec", random: Random): Promise<Finding> {
@@ -52,7 +58,7 @@ async function everySecond(random: Random): Promise<Finding> {
 }
 
 /** From Redis's return until a new request is accepted and done, in milliseconds. */
-async function untilWorkGoesOn(plant: Plant, api: Handoff): Promise<number> {
+export async function untilWorkGoesOn(plant: Plant, api: Handoff): Promise<number> {
   const backAt = performance.now();
   const id = await until(async () => (await plant.ask(api)).id ?? undefined, api);
   await until(async () => {

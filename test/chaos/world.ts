@@ -26,7 +26,7 @@ export async function openWorld(
   watch?: (prefix: string) => (command: Command) => Passage,
 ): Promise<World> {
   const line = await openLine({
-    redisUrl: redis.url,
+    redis,
     environment: {
       VENDOR_TIMEOUT_MS: String(deadlineMs),
       RETRY_ATTEMPTS: "20",

@@ -1,10 +1,19 @@
 import { appRoutes } from "@bull-board/api/dist/routes.js";
 import { Queue } from "bullmq";
-import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DashboardRole } from "../../src/settings.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Browser, JSON_BODY, openBrowser, signedIn, type Site, startSite, startWork, type Work } from "./site.ts";
+import {
+  type Browser,
+  JSON_BODY,
+  openBrowser,
+  PREFIX,
+  signedIn,
+  type Site,
+  startSite,
+  startWork,
+  type Work,
+} from "./site.ts";
 
 const REASON = "The account has no WHMCS client. Add its number to the account in Salesforce, then retry this job.";
 const EVERY_ROLE = ["viewer", "operator", "admin"] as const;
@@ -21,16 +30,14 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 beforeEach(async () => {
-  const connection = new Redis(redis.url);
-  await connection.flushall();
-  await connection.quit();
+  await redis.flush();
   warnings = [];
   site = await startSite(
     {},
     [{ name: "provisioning", purpose: "Order what Salesforce approved at WHMCS." }],
     [async () => warnings],
   );
-  work = await startWork(redis.url, "provisioning");
+  work = await startWork(redis, "provisioning");
   jobId = await work.failedJob({ orderId: "801000000000001", address: "sealed:v1:aGVsbG8:d29ybGQ=" }, REASON);
   site.show([work.queue]);
 });
@@ -269,13 +276,15 @@ describe("The overview", () => {
   });
 
   it("shows the queues of the last call only", async () => {
-    const mail = new Queue("mail", { connection: { url: redis.url } });
+    const connection = redis.connect();
+    const mail = new Queue("mail", { connection, prefix: PREFIX });
     try {
       site.show([mail]);
       const browser = await signedIn(site, "viewer");
       expect(await (await browser.get(board("/queues"))).json()).toMatchObject({ queues: [{ name: "mail" }] });
     } finally {
       await mail.close();
+      connection.disconnect();
     }
   });
 

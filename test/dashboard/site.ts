@@ -1,17 +1,20 @@
 import type { Server } from "node:http";
 import { Queue, Worker } from "bullmq";
 import express from "express";
-import { Redis } from "ioredis";
 import { type Logger, pino } from "pino";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
 import { hashPassword } from "../../src/dashboard/password.ts";
 import type { DashboardSettings } from "../../src/dashboard/session.ts";
 import { type DashboardRole, Secret } from "../../src/settings.ts";
+import type { TestRedis } from "../redis.ts";
 
 /** A dashboard on a free port of this machine, and people who use it. */
 
 export const PASSWORD = "correct horse battery";
 export const SESSION_SECRET = new Secret("the secret that signs sessions in tests");
+
+/** Of the queues here; a hash tag, as a cluster needs it. */
+export const PREFIX = "{dashboard}";
 
 /** One hash for everybody: making one takes a tenth of a second. */
 const HASH = await hashPassword(PASSWORD);
@@ -121,15 +124,15 @@ export interface Work {
 }
 
 /** A queue of real jobs: each is run to its end by a worker that does what the test says. */
-export async function startWork(redisUrl: string, name: string): Promise<Work> {
-  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
-  const queue = new Queue(name, { connection });
+export async function startWork(redis: TestRedis, name: string): Promise<Work> {
+  const connection = redis.connect();
+  const queue = new Queue(name, { connection, prefix: PREFIX });
   await queue.waitUntilReady();
 
   async function run(data: object, processor: () => Promise<object>): Promise<string> {
     const { id = "" } = await queue.add(name, data);
-    const own = connection.duplicate();
-    const worker = new Worker(name, processor, { connection: own });
+    const own = redis.connect();
+    const worker = new Worker(name, processor, { connection: own, prefix: PREFIX });
     try {
       await new Promise((resolve) => {
         worker.once("completed", resolve);
@@ -137,7 +140,7 @@ export async function startWork(redisUrl: string, name: string): Promise<Work> {
       });
     } finally {
       await worker.close();
-      await own.quit();
+      own.disconnect();
     }
     return id;
   }
@@ -148,7 +151,7 @@ export async function startWork(redisUrl: string, name: string): Promise<Work> {
     completedJob: (data, result) => run(data, () => Promise.resolve(result)),
     async close() {
       await queue.close();
-      await connection.quit();
+      connection.disconnect();
     },
   };
 }

@@ -1,6 +1,3 @@
-import { readdir, readFile } from "node:fs/promises";
-import path from "node:path";
-import { Redis } from "ioredis";
 import { expect, it } from "vitest";
 import { ADDRESS } from "../processors/line.ts";
 import { API_KEY, inSystem, OUTBOUND_TOKEN } from "./system.ts";
@@ -48,7 +45,7 @@ it("keeps what a customer wrote, and every key, out of the log and out of Redis"
     const wrongToken = `/salesforce/outbound-messages/${OUTBOUND_TOKEN}x`;
     expect((await handoff.post(wrongToken, PLANTED)).status).toBe(404);
 
-    const stored = await everythingIn(system.redis.url);
+    const stored = await system.redis.contents();
     handoff.signal("SIGTERM");
     expect(await handoff.ended).toEqual({ code: 0, signal: null });
     const logged = handoff.stdout() + handoff.stderr();
@@ -61,33 +58,3 @@ it("keeps what a customer wrote, and every key, out of the log and out of Redis"
       }
     }
   }));
-
-/** Every key and value of a Redis, and its append-only files as they are on disk. */
-async function everythingIn(url: string): Promise<string> {
-  const redis = new Redis(url);
-  try {
-    const all: unknown[] = [];
-    for (const key of await redis.keys("*")) {
-      const type = await redis.type(key);
-      if (type === "none") continue; // it has run out since it was listed
-      const read = READ[type];
-      if (read === undefined) throw new Error(`the test cannot read a ${type}: ${key}`);
-      all.push(key, await redis.call(read[0], key, ...read.slice(1)));
-    }
-    const [, folder] = (await redis.config("GET", "dir")) as [string, string]; // its name and its value
-    const files = path.join(folder, "appendonlydir");
-    for (const file of await readdir(files)) all.push(await readFile(path.join(files, file), "utf8"));
-    return all.flat(9).map(String).join("\n");
-  } finally {
-    redis.disconnect();
-  }
-}
-
-const READ: Readonly<Record<string, readonly [command: string, ...rest: string[]]>> = {
-  string: ["GET"],
-  hash: ["HGETALL"],
-  list: ["LRANGE", "0", "-1"],
-  set: ["SMEMBERS"],
-  zset: ["ZRANGE", "0", "-1"],
-  stream: ["XRANGE", "-", "+"],
-};

@@ -1,5 +1,4 @@
 import { type JobType, Queue } from "bullmq";
-import { Redis } from "ioredis";
 import { vi } from "vitest";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -65,7 +64,7 @@ async function openSystem() {
     ...DASHBOARD,
     DATA_KEY,
     PORT: "0",
-    REDIS_URL: redis.url,
+    ...redis.environment,
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: "sandbox-client",
     SALESFORCE_CLIENT_SECRET: "sandbox-secret",
@@ -76,12 +75,12 @@ async function openSystem() {
     RETRY_BASE_MS: "20",
   };
   const ofRole: Readonly<Record<Role, Environment>> = {
-    api: only(everything, "PORT", "REDIS_URL", "DATA_KEY", ...Object.keys(API)),
+    api: only(everything, "PORT", ...Object.keys(redis.environment), "DATA_KEY", ...Object.keys(API)),
     worker: only(
       everything,
       ...Object.keys(everything).filter((name) => !Object.hasOwn(API, name) && !Object.hasOwn(DASHBOARD, name)),
     ),
-    dashboard: only(everything, "PORT", "REDIS_URL", ...Object.keys(DASHBOARD)),
+    dashboard: only(everything, "PORT", ...Object.keys(redis.environment), ...Object.keys(DASHBOARD)),
   };
 
   const control = async (method: string, at: string, body?: unknown): Promise<unknown> => {
@@ -144,7 +143,7 @@ async function openSystem() {
         .length,
     /** How many jobs of `kind` there are in Redis, in one of `states` (BullMQ's words) or in any. */
     async jobs(kind: string, ...states: JobType[]): Promise<number> {
-      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+      const connection = redis.connect();
       const queue = new Queue(kind, { connection, prefix: "{handoff}" });
       const counts = await queue.getJobCounts(...states);
       await queue.close();

@@ -21,7 +21,7 @@ export function meaning(error: ClassifiedError): Meaning {
 
 /** A call under a deadline and nothing else: no breaker, no metrics. */
 export function callWithin(deadlineMs: number): VendorCall {
-  return (_operation, perform) => perform(AbortSignal.timeout(deadlineMs));
+  return (_operation, perform) => perform(AbortSignal.timeout(deadlineMs), () => undefined);
 }
 
 export interface SeenRequest {

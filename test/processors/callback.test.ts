@@ -77,7 +77,7 @@ beforeEach(async () => {
   const { port } = receiver.address() as AddressInfo; // it listens on TCP
   const settings = readSettings({
     ROLES: "dashboard",
-    REDIS_URL: redis.url,
+    ...redis.environment,
     DASHBOARD_USERS: "olga:operator:$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA",
     SESSION_SECRET: "signs the sessions of the dashboard",
     CALLBACK_URLS: `portal=http://127.0.0.1:${String(port)}/hooks`,
@@ -85,7 +85,7 @@ beforeEach(async () => {
     CALLBACK_PRIVATE: "on",
   });
   engine = await openEngine({
-    redisUrl: redis.url,
+    redis,
     kinds,
     services: () => ({ callbacks: callbackClient({ settings, call: callWithin(2000) }) }),
     onEnd: async (job) => await atEnd(job, callbacksOnEnd(settings, engine.intake) ?? (async () => undefined)),

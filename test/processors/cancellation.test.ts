@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url, attempts: 3 });
+  line = await openLine({ redis, attempts: 3 });
   line.engine.work();
   before = await line.state();
 });

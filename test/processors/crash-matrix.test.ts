@@ -21,10 +21,10 @@ afterAll(() => redis.stop());
 async function during(
   { prepare = async () => undefined }: Request,
   run: (line: Line, payload: unknown) => Promise<void>,
-  options: Omit<LineOptions, "redisUrl"> = {},
+  options: Omit<LineOptions, "redis"> = {},
 ): Promise<Effects> {
   // On a busy machine calls run into their deadline by themselves: that must not use up what a job may try.
-  const line = await openLine({ redisUrl: redis.url, attempts: 20, ...options });
+  const line = await openLine({ redis, attempts: 20, ...options });
   try {
     const payload = await prepare(line);
     await line.forgetCalls();

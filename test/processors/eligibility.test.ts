@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url, attempts: 1 });
+  line = await openLine({ redis, attempts: 1 });
   line.engine.work();
   before = await line.state();
 });
@@ -266,7 +266,7 @@ describe("Opportunity, Case and Account", () => {
 describe("a check whose answer was lost", () => {
   it("and that Customer Service has answered meanwhile is not asked a second time", async () => {
     await line.close();
-    line = await openLine({ redisUrl: redis.url, attempts: 3, environment: { VENDOR_TIMEOUT_MS: "5000" } });
+    line = await openLine({ redis, attempts: 3, environment: { VENDOR_TIMEOUT_MS: "5000" } });
     line.engine.work();
     await line.fault({ vendor: "salesforce", operation: "query", mode: "slow", delayMs: 700, times: 2 });
     await line.fault({ vendor: "salesforce", operation: "composite", mode: "drop-after" });

@@ -11,6 +11,7 @@ import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { openServices } from "../../src/services.ts";
 import { readSettings } from "../../src/settings.ts";
 import { openEngine } from "../queues/engine.ts";
+import type { TestRedis } from "../redis.ts";
 
 /** The vendors' deadline here, and what follows from it: short enough to wait for, long enough for a busy machine. */
 const DEADLINE_MS = 500;
@@ -66,7 +67,7 @@ const PREAMBLES: ReadonlySet<string> = new Set(["token", "authOem", "connect", "
 export const isProper = ({ operation }: Call): boolean => !PREAMBLES.has(operation);
 
 export interface LineOptions {
-  readonly redisUrl: string;
+  readonly redis: TestRedis;
   readonly attempts?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** Stands between the processors and their clients. */
@@ -76,7 +77,7 @@ export interface LineOptions {
 
 /** The whole line from a request to the vendors: the real kinds and clients, a Redis, and a sandbox of its own. */
 export async function openLine({
-  redisUrl,
+  redis,
   attempts = 6,
   environment = {},
   around = (services) => services,
@@ -86,7 +87,7 @@ export async function openLine({
   const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-line-"));
   const given = {
     ROLES: "worker",
-    REDIS_URL: redisUrl,
+    ...redis.environment,
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: "sandbox-client",
     SALESFORCE_CLIENT_SECRET: "sandbox-secret",
@@ -109,10 +110,10 @@ export async function openLine({
   const cut = new AbortController();
   let services: Services | undefined;
   const engine = await openEngine<Services>({
-    redisUrl,
+    redis,
     kinds,
-    services: (breakers) => {
-      services = around(openServices(settings, breakers, openMetrics(), cut.signal));
+    services: (breakers, allowances) => {
+      services = around(openServices(settings, breakers, allowances, openMetrics(), cut.signal));
       return services;
     },
     ...(ledgerOfWorkers !== undefined && { ledgerOfWorkers }),
@@ -145,6 +146,8 @@ export async function openLine({
       const event = (await control("POST", "events", { orderId })) as { data: { event: { replayId: number } } };
       return event.data.event;
     },
+    /** Has so many of Salesforce's 5,000 daily calls used. */
+    use: (calls: number) => control("PUT", "limits", { dailyMax: 5000, used: calls }),
     expireSessions: () => control("POST", "expire-sessions"),
     forgetCalls: () => control("DELETE", "calls"),
     fault: (fault: Fault) => control("POST", "faults", fault),
@@ -279,6 +282,8 @@ export interface SandboxState {
   readonly freebit: { readonly lines: readonly { readonly account: string; readonly cancelDate: string | null }[] };
   readonly mails: readonly Mail[];
   readonly stillToCome: number;
+  /** Of Salesforce's daily calls. */
+  readonly apiUsage: { readonly used: number };
   readonly whmcs: {
     readonly orders: readonly { readonly id: number; readonly clientId: number; readonly status: string }[];
     readonly services: readonly {

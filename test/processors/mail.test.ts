@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url });
+  line = await openLine({ redis });
   line.engine.work();
 });
 afterEach(() => line.close());
@@ -95,7 +95,7 @@ describe("a mail", () => {
 
 it("to the administrator fails with words where nobody is named, and goes out once somebody is", async () => {
   await line.close();
-  line = await openLine({ redisUrl: redis.url, environment: { ADMIN_EMAIL: "" } });
+  line = await openLine({ redis, environment: { ADMIN_EMAIL: "" } });
   line.engine.work();
   expect(await line.carry(mail, report)).toMatchObject({
     state: "failed",

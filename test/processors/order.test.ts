@@ -19,14 +19,14 @@ afterAll(() => redis.stop());
 beforeEach(() => begin());
 afterEach(() => line.close());
 
-async function begin(options: Omit<LineOptions, "redisUrl"> = {}) {
-  line = await openLine({ redisUrl: redis.url, ...options });
+async function begin(options: Omit<LineOptions, "redis"> = {}) {
+  line = await openLine({ redis, ...options });
   line.engine.work();
   before = await line.state();
 }
 
 /** Another line in the place of the one that every test gets. */
-async function beginAnew(options: Omit<LineOptions, "redisUrl">) {
+async function beginAnew(options: Omit<LineOptions, "redis">) {
   await line.close();
   await begin(options);
 }

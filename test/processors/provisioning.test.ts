@@ -21,7 +21,7 @@ beforeEach(() => open());
 afterEach(() => line.close());
 
 async function open(environment: Readonly<Record<string, string>> = {}) {
-  line = await openLine({ redisUrl: redis.url, attempts: 1, environment });
+  line = await openLine({ redis, attempts: 1, environment });
   line.engine.work();
   before = await line.state();
 }

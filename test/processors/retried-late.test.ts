@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url, attempts: ATTEMPTS });
+  line = await openLine({ redis, attempts: ATTEMPTS });
   line.engine.work();
   ({ seed } = await line.state());
 });

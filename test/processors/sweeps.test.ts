@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url, environment: { ADMIN_EMAIL: "operations@sonixnet.example" } });
+  line = await openLine({ redis, environment: { ADMIN_EMAIL: "operations@sonixnet.example" } });
   line.engine.work();
 });
 afterEach(() => line.close());

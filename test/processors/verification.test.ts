@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  line = await openLine({ redisUrl: redis.url });
+  line = await openLine({ redis });
   line.engine.work();
 });
 afterEach(() => line.close());

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { Redis } from "ioredis";
 import { pino } from "pino";
 import type { Vendor } from "../../src/domain/errors.ts";
+import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
 import { openIntake } from "../../src/queues/intake.ts";
 import type { AnyJobKind } from "../../src/queues/job-kind.ts";
@@ -11,6 +11,7 @@ import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
 import { startWorker } from "../../src/queues/worker.ts";
+import type { TestRedis } from "../redis.ts";
 
 const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
@@ -18,10 +19,14 @@ const CLOSES_WITHIN_MS = 5000;
 
 export type Breakers = Readonly<Record<Vendor, Breaker>>;
 
+interface Allowances {
+  readonly salesforce: Allowance;
+}
+
 export interface EngineOptions<Services> {
-  readonly redisUrl: string;
+  readonly redis: TestRedis;
   readonly kinds: readonly AnyJobKind<Services>[];
-  readonly services: (breakers: Breakers) => Services;
+  readonly services: (breakers: Breakers, allowances: Allowances) => Services;
   /** What the workers get in the ledger's place. */
   readonly ledgerOfWorkers?: (ledger: Ledger) => Ledger;
   readonly timing?: Timing;
@@ -32,7 +37,7 @@ export interface EngineOptions<Services> {
 
 /** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
 export async function openEngine<Services>({
-  redisUrl,
+  redis: server,
   kinds,
   services,
   ledgerOfWorkers = (ledger) => ledger,
@@ -41,11 +46,11 @@ export async function openEngine<Services>({
   baseMs = 1,
   onEnd,
 }: EngineOptions<Services>) {
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const redis = server.connect();
   await once(redis, "ready");
   const prefix = `{test-${randomUUID()}}`;
   const ledger = openLedger({ redis, prefix, sealing: SEALING, timing });
-  const queues = openQueues(kinds, redis, prefix);
+  const queues = await openQueues(kinds, redis, prefix);
   const intake = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues });
   const breaker = (vendor: Vendor): Breaker =>
     breakerFor(vendor, {
@@ -63,7 +68,18 @@ export async function openEngine<Services>({
     freebit: breaker("freebit"),
     mail: breaker("mail"),
   };
-  const called = services(breakers);
+  const allowances = {
+    salesforce: allowanceOf("salesforce", {
+      redis,
+      prefix,
+      baseMs,
+      lookMs: 1000,
+      complain: (error) => {
+        throw error;
+      },
+    }),
+  };
+  const called = services(breakers, allowances);
   const ends: string[] = [];
   const open: { close(): Promise<void> }[] = [];
 
@@ -73,6 +89,7 @@ export async function openEngine<Services>({
     ledger,
     queues,
     breakers,
+    allowances,
     intake,
     /** How attempts ended, in order. */
     ends,
@@ -99,6 +116,7 @@ export async function openEngine<Services>({
           ...(onEnd !== undefined && { onEnd }),
           services: called,
           breakers,
+          allowances,
           attempts,
           baseMs,
           stopping: stopping.signal,

@@ -5,7 +5,7 @@ import { connectDoor } from "../../src/queues/connection.ts";
 import { type Follow, openFollow } from "../../src/queues/follow.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
 import type { JobView } from "../../src/queues/job-view.ts";
-import { startRedis, type TestRedis } from "../redis.ts";
+import { onCluster, startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
 let server: TestRedis;
@@ -36,10 +36,10 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   [reads, send, trouble] = [[], () => undefined, undefined];
-  engine = await openEngine({ redisUrl: server.url, kinds: [parcel], services: () => ({}) });
+  engine = await openEngine({ redis: server, kinds: [parcel], services: () => ({}) });
   engine.redis.on("error", () => undefined); // a Redis that a test kills is no news
   for (const queue of engine.queues.values()) queue.on("error", () => undefined);
-  door = connectDoor({ REDIS_URL: { reveal: () => server.url } });
+  door = connectDoor(server.address);
   door.on("error", () => undefined);
   await once(door, "ready");
   follow = openWith();
@@ -99,7 +99,7 @@ const isCompleted = ({ state }: JobView) => state === "completed";
 
 /** The connections that subscribe, and to how many channels each. */
 async function subscribers(): Promise<readonly number[]> {
-  const list = String(await engine.redis.call("CLIENT", "LIST"));
+  const list = (await server.each((one) => one.call("CLIENT", "LIST"))).join("\n");
   return [...list.matchAll(/ sub=(\d+) /g)].map(([, count]) => Number(count)).filter((count) => count > 0);
 }
 
@@ -156,7 +156,8 @@ it("goes on after Redis was killed and started again, with what happened meanwhi
   expect(await subscribers()).toEqual([1]);
 });
 
-it("makes up for what was told while its connection was lost", async () => {
+// A cluster's client moves its subscriber without a word: there the next look by itself makes up for it.
+it.skipIf(onCluster)("makes up for what was told while its connection was lost", async () => {
   const netless = openWith(3_600_000);
   const id = await accepted("Naoko");
   const one = listener(netless, id);

@@ -60,7 +60,7 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   [posted, ended, swept, trouble] = [[], [], 0, () => undefined];
   engine = await openEngine({
-    redisUrl: server.url,
+    redis: server,
     kinds: [letter, parcel, sweep],
     services: () => ({}),
     onEnd: async (id) => void ended.push(id),

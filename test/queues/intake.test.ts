@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   [parcels, refuse, atOnce, mostAtOnce] = [[], false, 0, 0];
-  engine = await openEngine({ redisUrl: server.url, kinds: [parcel], services: () => ({}) });
+  engine = await openEngine({ redis: server, kinds: [parcel], services: () => ({}) });
 });
 afterEach(() => engine.close());
 
@@ -121,7 +121,9 @@ describe("a request", () => {
 
   it("is put into the queue by the next one where a crash came after it was claimed", async () => {
     const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
-    await engine.ledger.accept([{ job: lost, placeInQueue: "nowhere", door: "test", unless: [], idempotency: null }]);
+    await engine.ledger.accept([
+      { job: lost, placeInQueue: `${engine.prefix}:nowhere`, door: "test", unless: [], idempotency: null },
+    ]);
     const next = await engine.accept(parcel, { to: "Naoko" });
     expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
     engine.work();
@@ -174,7 +176,7 @@ describe("the jobs of one account", () => {
 
   it("do not wait for those of another", async () => {
     const first = engine.ledger.keys("parcel", "held", "Naoko", "Sato");
-    await engine.ledger.begin(first);
+    await engine.ledger.begin(first, { stalls: 0, made: 0 });
     const waiting = jobOf(await engine.accept(parcel, { to: "Aoi" }));
     const other = jobOf(await engine.accept(parcel, { to: "Ren", household: "Suzuki" }));
     engine.work();
@@ -198,33 +200,16 @@ describe("a failed job", () => {
 describe("personal data", () => {
   it("stands nowhere in Redis, and reaches the job all the same", async () => {
     const { id } = jobOf(await engine.accept(parcel, { to: "Naoko", note: "second door behind the shrine" }));
-    const waiting = await everythingIn(engine);
+    const waiting = await server.contents();
     engine.work();
     await engine.until(id, "completed");
     expect(parcels).toEqual(["Naoko: second door behind the shrine"]);
-    for (const dump of [waiting, await everythingIn(engine)]) {
+    for (const dump of [waiting, await server.contents()]) {
       expect(dump).not.toContain("shrine");
       expect(dump).toContain(id);
     }
   });
 });
-
-/** Every key and value, as text. */
-async function everythingIn({ redis }: Engine): Promise<string> {
-  const parts: unknown[] = [];
-  for (const key of await redis.keys("*")) {
-    const type = await redis.type(key);
-    const read = {
-      string: () => redis.get(key),
-      hash: () => redis.hgetall(key),
-      list: () => redis.lrange(key, 0, -1),
-      zset: () => redis.zrange(key, "0", "-1"),
-      stream: () => redis.xrange(key, "-", "+"),
-    }[type];
-    parts.push(key, await read?.());
-  }
-  return JSON.stringify(parts);
-}
 
 describe("a request that came by several doors", () => {
   it("is one job, which names each of them once", async () => {

@@ -33,8 +33,11 @@ describe("the retry rule", () => {
   });
 
   it("comes no sooner than the vendor asks, up to an hour", () => {
-    expect(afterFailure(away(30_000), facts({ random: 0 }))).toEqual({ next: "retry", delayMs: 30_000 });
-    expect(afterFailure(away(30 * 86_400_000), facts({ random: 0 }))).toEqual({ next: "retry", delayMs: 3_600_000 });
+    expect(afterFailure(away(30_000), facts({ random: 0 }))).toMatchObject({ next: "retry", delayMs: 30_000 });
+    expect(afterFailure(away(30 * 86_400_000), facts({ random: 0 }))).toMatchObject({
+      next: "retry",
+      delayMs: 3_600_000,
+    });
   });
 
   it("asks a person once the attempts are spent", () => {
@@ -55,6 +58,13 @@ describe("the retry rule", () => {
     expect(waitForVendorMs(300_000, { baseMs: 1000, random: 0 })).toBe(300_000);
     expect(waitForVendorMs(300_000, { baseMs: 1000, random: 1 })).toBe(600_000);
     expect(waitForVendorMs(0, { baseMs: 1000, random: 0 })).toBe(1000);
+  });
+
+  it("takes only a vendor that never got the call for the possible beginning of an outage", () => {
+    expect(afterFailure(away(), facts())).toMatchObject({ next: "retry", isGuess: true });
+    const locked = new UnavailableError({ ...fault, scope: "call" });
+    const lost = new UnknownOutcomeError({ ...fault, mayStillLand: false });
+    for (const error of [locked, lost]) expect(afterFailure(error, facts())).toMatchObject({ isGuess: false });
   });
 
   it("counts a write that was sent, also to a vendor that is away", () => {

@@ -48,6 +48,18 @@ describe("each fault does what it says", () => {
     expect(await written()).toBe(isWritten);
   });
 
+  it("cut: half of the answer, and it is written", async () => {
+    await order({ mode: "cut" });
+    await expect(createCase()).rejects.toMatchObject({ message: "terminated" });
+    expect(await written()).toBe(true);
+  });
+
+  it("endless: an answer that goes on and on, and it is written", async () => {
+    await order({ mode: "endless" });
+    await expect(createCase(AbortSignal.timeout(150))).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(await written()).toBe(true);
+  });
+
   it("hits a later call where it is told to let others pass", async () => {
     await order({ mode: "fail-before", skip: 2 });
     const statuses = [];

@@ -105,6 +105,7 @@ export function startWorker(
     kinds,
     services: servicesIn(surroundings, process, line, breakers),
     breakers,
+    allowances: {},
     attempts: ATTEMPTS,
     baseMs: BASE_MS,
     stopping: stopping.signal,

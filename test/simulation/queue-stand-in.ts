@@ -80,7 +80,7 @@ export function queueStandIn(time: Time, server: Server) {
       job.processedOn = BEGINNING_MS + time.nowMs();
       job.lockedUntilMs = time.nowMs() + LOCK_MS;
       watch(job);
-      return { answer: job };
+      return { answer: { ...job } };
     },
     extend(id: string, token: string): void {
       held(id, token).lockedUntilMs = time.nowMs() + LOCK_MS;
@@ -146,10 +146,12 @@ export function queueStandIn(time: Time, server: Server) {
       } as unknown as Queue; // what else a queue can do, an intake does not ask of it
     },
     /** A job as a worker's attempt gets it. */
-    given: (line: Line, { id, data, stalls }: Queued) => ({
+    given: (line: Line, { id, data, stalls, failures }: Queued) => ({
       id,
       data,
+      attemptsMade: failures,
       stalledCounter: stalls,
+      updateData: async () => undefined,
       moveToDelayed: async (atMs: number, token = "") =>
         await line.send("put off", () => {
           delay(held(id, token), atMs - BEGINNING_MS - time.nowMs());

@@ -179,11 +179,13 @@ function anyOperation(random: Random): Operation {
     at: "2026-11-24T00:00:00.000Z",
   };
   const delayMs = random.oneOf([0, 10_000]);
+  const [stalls, made] = [random.between(0, 3), random.between(0, 2)];
   const paused = random.oneOf<Pause>([
     { delayMs },
     { delayMs, failure },
     { delayMs, failure, waitsFor: "whmcs" as const },
-    { failure },
+    { failure, made },
+    { delayMs, failure, isGuess: true },
   ]);
   const unless = random.oneOf<Unless>([[], ["done"], ["done", "failed"]]);
   const idempotency = random.oneOf([null, { client: "portal", key: `k${id}`, body: random.oneOf(["one", "other"]) }]);
@@ -211,7 +213,10 @@ function anyOperation(random: Random): Operation {
         ]),
     },
     { words: words("known"), on: async (engine) => await engine.ledger.known({ job: keys(engine), idempotency }) },
-    { words: words("begin"), on: async (engine) => await engine.ledger.begin(keys(engine)) },
+    {
+      words: words("begin", stalls, made),
+      on: async (engine) => await engine.ledger.begin(keys(engine), { stalls, made }),
+    },
     {
       words: words("claim", suspect, notes),
       on: async (engine) => await engine.ledger.claim(keys(engine), step, by, { suspect, notes }),

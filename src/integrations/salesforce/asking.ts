@@ -29,11 +29,11 @@ export function asking(setup: {
 }): Ask {
   const { call, sessions, version } = setup;
   return (question, speak) =>
-    call(question.operation, async (signal) => {
+    call(question.operation, async (signal, tellUsed) => {
       const asker = { signal, since: performance.now() };
       const once = async (session: Session) => {
         const connection = new Connection({ version, instanceUrl: session.origin, accessToken: session.accessToken });
-        speakThrough(connection, { ...question, signal, origin: session.origin });
+        speakThrough(connection, { ...question, signal, origin: session.origin, tellUsed });
         try {
           return await speak(connection);
         } catch (error) {

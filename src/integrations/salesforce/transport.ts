@@ -16,6 +16,8 @@ export interface Wire {
   readonly object?: string;
   /** The only scheme, host and port that may be spoken to. */
   readonly origin: string;
+  /** Told which share of the org's daily calls is used, where the answer says so. */
+  readonly tellUsed?: (share: number) => void;
 }
 
 /**
@@ -60,6 +62,8 @@ async function exchange(request: HttpRequest, wire: Wire): Promise<HttpResponse>
     throw fail({ kind: "network", failure: networkFailure(error, wire.signal) }, error);
   }
 
+  const used = shareUsed(response.headers.get("sforce-limit-info"));
+  if (used !== null) wire.tellUsed?.(used);
   const { status } = response;
   const answer = body === null ? undefined : parsed(body);
   if (status >= 400) {
@@ -117,6 +121,12 @@ export function errorsIn(answer: unknown): readonly ApiError[] | null {
   if (list !== undefined) return list.map(({ fields, ...error }) => ({ ...error, fields: fields ?? [] }));
   const refusal = signInError.safeParse(answer).data;
   return refusal === undefined ? null : [{ errorCode: refusal.error, message: "", fields: [] }];
+}
+
+/** Of `api-usage=18/5000`, which other limits may follow; null where it says nothing of the kind. */
+function shareUsed(limitInfo: string | null): number | null {
+  const [, used, limit] = /(?:^|[\s,;])api-usage=(\d+)\/(\d+)/.exec(limitInfo ?? "") ?? [];
+  return limit === undefined || Number(limit) === 0 ? null : Number(used) / Number(limit);
 }
 
 /** `Retry-After` in seconds or as a date; null where absent or neither. */

@@ -5,6 +5,7 @@ export interface Usage {
   readonly used: () => number;
   readonly dailyMax: () => number;
   readonly setDailyMax: (calls: number) => void;
+  readonly setUsed: (calls: number) => void;
 }
 
 const DAILY_CALLS = 100_000;
@@ -30,6 +31,9 @@ export function usage(now: () => number): Usage {
     },
     used: today,
     dailyMax: () => dailyMax,
+    setUsed: (calls) => {
+      [used, since] = [calls, now()];
+    },
     setDailyMax: (calls) => {
       dailyMax = calls;
     },

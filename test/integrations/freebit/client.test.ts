@@ -362,7 +362,7 @@ describe("Freebit", () => {
     const { url, seen } = await vendorThat((_, response) => json(response, 200, {}));
     const freebit = freebitClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.abort()),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
       now: () => NOW,
     });
     await expect(freebit.cancelLine(line)).rejects.toBeInstanceOf(UnavailableError);

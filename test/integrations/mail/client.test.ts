@@ -126,7 +126,10 @@ describe("a mail", () => {
 
   test("whose time was over before it began was not sent", async () => {
     const { url, mails } = await smtpServer();
-    const mail = mailClient({ settings: settingsFor(url), call: (_, perform) => perform(AbortSignal.abort()) });
+    const mail = mailClient({
+      settings: settingsFor(url),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
+    });
     await expect(mail.send(message)).rejects.toBeInstanceOf(UnavailableError);
     expect(mails).toHaveLength(0);
   });

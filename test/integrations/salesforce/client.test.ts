@@ -61,6 +61,31 @@ const expired = (response: ServerResponse) =>
   json(response, 401, [{ message: "Session expired or invalid", errorCode: "INVALID_SESSION_ID" }]);
 const tokenOf = ({ headers }: SeenRequest) => headers.authorization?.replace("Bearer ", "");
 
+describe("the org's daily calls", () => {
+  test("are told of by each reply, be it a refusal, and by none that says nothing of them", async () => {
+    const told: number[] = [];
+    const infos = [
+      "api-usage=18/5000; per-app-api-usage=17/250(appName=portal)",
+      "api-usage=5000/5000",
+      "",
+      "api-usage=1/0",
+    ];
+    const { url } = await vendorThat((request, response) => {
+      if (!request.path.startsWith("/services/data"))
+        return json(response, 200, { access_token: "t", instance_url: url });
+      response.setHeader("Sforce-Limit-Info", infos.shift() ?? "");
+      if (infos.length !== 2) return noRecords(response);
+      json(response, 403, [{ message: "TotalRequests Limit exceeded.", errorCode: "REQUEST_LIMIT_EXCEEDED" }]);
+    });
+    const salesforce = salesforceClient({
+      settings: settingsFor(url),
+      call: (_, perform) => perform(AbortSignal.timeout(5_000), (share) => told.push(share)),
+    });
+    while (infos.length > 0) await salesforce.opportunityLink(OPPORTUNITY).catch(() => null);
+    expect(told).toEqual([18 / 5000, 1]);
+  });
+});
+
 describe("a session", () => {
   test("is shared by all calls, and one sign-in serves those that come at once", async () => {
     const { salesforce, signIns, calls } = await org((_, response) => noRecords(response));
@@ -127,7 +152,7 @@ describe("a session", () => {
     const deadlines = [1_000, 50];
     const salesforce = salesforceClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.timeout(deadlines.shift() ?? 50)),
+      call: (_, perform) => perform(AbortSignal.timeout(deadlines.shift() ?? 50), () => undefined),
     });
     let isOver = false;
     const patient = salesforce.opportunityLink(OPPORTUNITY).catch((error: unknown) => {
@@ -302,7 +327,7 @@ describe("an answer that gets lost", () => {
     const { url, seen } = await vendorThat((_, response) => noRecords(response));
     const salesforce = salesforceClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.abort()),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
     });
     await expect(salesforce.activate(activation)).rejects.toBeInstanceOf(UnavailableError);
     expect(seen).toHaveLength(0);

@@ -1,0 +1,225 @@
+import path from "node:path";
+import { type Environment, type Handoff } from "../e2e/process.ts";
+import { ADDRESS } from "../processors/line.ts";
+import type { Experiment, Random } from "./experiment.ts";
+import { type Answer, inPlant, load, pause, type Plant } from "./plant.ts";
+import { inTurns } from "./turns.ts";
+
+/** A dead worker's lock lasts 30 s. Here it ends early, so that several deaths fit into a run: no check takes nearly so long. */
+const LOCK_MS = 30_000;
+const LOCK_LEFT_MS = 3_000;
+
+/** One more than there are checks that crash, which may take one each at the same moment. */
+const WORKERS = 3;
+
+/** Of the vendors: what a worker died inside of is looked for until 12 times this are over. */
+const DEADLINE = { VENDOR_TIMEOUT_MS: "2000" };
+
+/** More than this is no poison, but a program that does not start. */
+const MOST_DEATHS = 30;
+
+/** Payloads as no version of Handoff wrote them, nor BullMQ the last one. */
+const UNREADABLE: readonly [Unreadable, ...Unreadable[]] = [
+  { data: "put there by hand" },
+  { data: { account: "of another shape" } },
+  { data: { accountId: "0015g0000000001AAA", address: "sealed:v1:00000000:with-a-key-that-is-gone" } },
+  { data: {}, text: '{"accountId": "0015g00' },
+];
+
+interface Unreadable {
+  readonly data: unknown;
+  /** What stands in Redis in its place. */
+  readonly text?: string;
+}
+
+/** Some checks cannot be read, some bring down whatever worker takes them: each ends up with a person, and the others go on. */
+export const poison: Experiment = {
+  name: "poison",
+  async run(scale, random) {
+    const [unreadable, crashing, calmMs] = scale === "full" ? [300, 2, 10_000] : [20, 1, 2_000];
+    return await inPlant(
+      async (plant) => {
+        const accounts = await Promise.all(
+          Array.from({ length: crashing }, async (_, at) => await plant.make("Account", { Name: `毒 ${String(at)}` })),
+        );
+        const api = await plant.startApi();
+        const workers = await keepWorkers(plant, {
+          NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "crash-on.ts")}`,
+          CRASH_ON: accounts.join(","),
+        });
+        const stopReleasing = releaseLocks(plant);
+        /** Others ask while something happens; gives how long that took (ms). */
+        const meanwhile = async (work: () => Promise<unknown>) => {
+          const portals = load(plant, api);
+          const from = performance.now();
+          await work();
+          const ms = performance.now() - from;
+          return { ms, answers: await portals.stop() };
+        };
+
+        const warm = await meanwhile(() => pause(calmMs / 4)); // whoever has just started is slower
+        const calm = await meanwhile(() => pause(calmMs));
+        const spoilt = await meanwhile(async () => {
+          await putUnreadable(plant, unreadable, random);
+          await untilFailed(plant, unreadable);
+        });
+        const crashers: Answer[] = [];
+        const crashed = await meanwhile(async () => {
+          for (const account of accounts) crashers.push(await ask(api, account));
+          await untilFailed(plant, unreadable + crashing);
+        });
+        const restMs = await plant.rest();
+        await stopReleasing();
+        const deaths = await workers.stop();
+
+        const reasons = await reasonsOfFailed(plant, api);
+        if (reasons["crashes-its-worker"] !== crashing || reasons["unreadable-payload"] !== unreadable)
+          throw new Error(`not these and no others are quarantined, with their reasons: ${JSON.stringify(reasons)}`);
+
+        // Once the cause is mended a person retries what crashed.
+        await plant.startWorker();
+        await plant.inQueue(async (queue) => {
+          for (const { id } of crashers) {
+            await (await queue.getJob(id ?? ""))?.retry("failed");
+            await api.until(id ?? "", "completed");
+          }
+        });
+
+        const [before, withSpoilt, withCrashers] = [
+          await timesOf(api, calm.answers),
+          await timesOf(api, spoilt.answers),
+          await timesOf(api, crashed.answers),
+        ];
+        const moved = (times: readonly number[]) =>
+          `the 99th percentile of the others' time to completion: ${String(mostOf(before))} ms before, ${String(mostOf(times))} ms meanwhile`;
+        const hit = withCrashers.filter((ms) => ms > LOCK_LEFT_MS).length;
+        const ofSpoilt = await plant.audit([...warm.answers, ...calm.answers, ...spoilt.answers]);
+        const ofCrashed = await plant.audit([...crashed.answers, ...crashers]);
+        return [
+          {
+            what: "payloads that no code can read, put straight into the queue among other checks",
+            times: unreadable,
+            lost: ofSpoilt.lost,
+            doubled: ofSpoilt.doubled,
+            convergedMs: null,
+            remark: `each quarantined with its reason at its first attempt, beside ${String(spoilt.answers.length)} others; ${moved(withSpoilt)}`,
+          },
+          {
+            what: `checks that end their worker, one of ${String(WORKERS)}, by SIGKILL each time, among others`,
+            times: crashing,
+            lost: ofCrashed.lost,
+            doubled: ofCrashed.doubled,
+            convergedMs: crashed.ms + restMs,
+            remark: `each quarantined with its reason, after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; beside ${String(crashed.answers.length)} others, of which ${String(hit)} took longer than that; ${moved(withCrashers)}`,
+          },
+        ];
+      },
+      {},
+      DEADLINE,
+    );
+  },
+};
+
+/** Starts workers, each again once it has died. */
+async function keepWorkers(plant: Plant, environment: Environment) {
+  const running = new Set<Handoff>();
+  let deaths = 0;
+  const over = new AbortController();
+  const keep = async (started: () => void) => {
+    while (!over.signal.aborted) {
+      // It may take poison before it has said that it is ready.
+      const worker = await plant.startWorker(environment).catch((error: unknown) => {
+        if (deaths >= MOST_DEATHS) throw error;
+      });
+      if (worker !== undefined) {
+        running.add(worker);
+        started();
+        await worker.ended;
+        running.delete(worker);
+      }
+      if (!over.signal.aborted) deaths += 1;
+    }
+  };
+  const starts = Array.from({ length: WORKERS }, () => Promise.withResolvers<void>());
+  const kept = Promise.all(starts.map(async ({ resolve }) => await keep(resolve)));
+  await Promise.race([kept, Promise.all(starts.map(({ promise }) => promise))]);
+  return {
+    /** Gives how often one died. */
+    async stop(): Promise<number> {
+      over.abort();
+      for (const worker of running) worker.signal("SIGTERM");
+      await kept;
+      return deaths;
+    },
+  };
+}
+
+/** Ends early what dead workers still hold, until it is told to stop. */
+function releaseLocks(plant: Plant): () => Promise<void> {
+  const over = new AbortController();
+  const done = plant.inQueue(async (queue, redis) => {
+    while (!over.signal.aborted) {
+      for (const id of await redis.lrange(queue.toKey("active"), 0, -1)) {
+        const lock = `${queue.toKey(id)}:lock`;
+        const left = await redis.pttl(lock);
+        if (left > 0 && left < LOCK_MS - LOCK_LEFT_MS) await redis.del(lock);
+      }
+      await pause(250);
+    }
+  });
+  return async () => {
+    over.abort();
+    await done;
+  };
+}
+
+async function ask(api: Handoff, account: string): Promise<Answer> {
+  const body = { accountId: account, address: ADDRESS };
+  const { id } = await api.accepted("/api/services/internet/eligibility-request", body);
+  return { account, id, status: 202, ms: 0, retryAfter: null };
+}
+
+/** Puts unreadable jobs straight into the queue, spread over some time. */
+async function putUnreadable(plant: Plant, count: number, random: Random): Promise<void> {
+  await plant.inQueue(async (queue, redis) => {
+    for (let at = 0; at < count; at++) {
+      const { data, text } = random.oneOf(UNREADABLE);
+      const delay = text === undefined ? 0 : 1000; // nobody takes it before it is changed
+      const { id = "" } = await queue.add(queue.name, data, { delay });
+      if (text !== undefined) await redis.hset(queue.toKey(id), "data", text);
+      await pause(random.between(10, 90));
+    }
+  });
+}
+
+async function untilFailed(plant: Plant, count: number): Promise<void> {
+  await plant.inQueue(async (queue) => {
+    while ((await queue.getFailedCount()) < count) await pause(250);
+  });
+}
+
+/** The codes of what has failed, and how often each came. */
+async function reasonsOfFailed(plant: Plant, api: Handoff): Promise<Readonly<Record<string, number>>> {
+  const failed = await plant.inQueue(async (queue) => await queue.getFailed());
+  const reasons: Record<string, number> = {};
+  for (const { id = "" } of failed) {
+    const { failure } = await api.job(id);
+    reasons[failure?.code ?? ""] = (reasons[failure?.code ?? ""] ?? 0) + 1;
+  }
+  return reasons;
+}
+
+/** How long each took from its acceptance to its completion (ms). */
+async function timesOf(api: Handoff, answers: readonly Answer[]): Promise<readonly number[]> {
+  const times: number[] = [];
+  await inTurns(answers, 8, async ({ id }) => {
+    if (id === null) return;
+    const { createdAt, finishedAt } = await api.job(id);
+    if (finishedAt !== null) times.push(Date.parse(finishedAt) - Date.parse(createdAt));
+  });
+  return times.toSorted((one, other) => one - other);
+}
+
+function mostOf(times: readonly number[]): number {
+  return times[Math.floor(times.length * 0.99)] ?? 0;
+}
