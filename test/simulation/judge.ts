@@ -1,5 +1,4 @@
 import { ATTEMPTS, PREFIX, type Surroundings } from "./processes.ts";
-import type { QueueStandIn } from "./queue-stand-in.ts";
 import { recordOf, type RedisStandIn } from "./redis-stand-in.ts";
 import type { Wanted } from "./simulate.ts";
 
@@ -8,12 +7,18 @@ function ledgerOf(redis: RedisStandIn, id: string): ReadonlyMap<string, string> 
   return new Map(Object.entries(recordOf(redis.call("HGETALL", [`${PREFIX}:ledger:${id}`]))));
 }
 
-/** The jobs that have not ended, by any word on them: a job that was promised must be known to both. */
-export function openJobs(queue: QueueStandIn, promised: ReadonlyMap<string, Wanted>): string[] {
-  const open = new Set<string>();
-  for (const id of promised.keys()) if (!queue.jobs.has(id)) open.add(id);
-  for (const { id, state } of queue.jobs.values()) if (state !== "completed" && state !== "failed") open.add(id);
-  return [...open];
+/**
+ * The jobs that have not ended, those that were promised and are in no queue among them. A retried job whose natural key
+ * another one keeps, which failed in doubt, waits until a person has dealt with that one.
+ */
+export function openJobs({ queue, server: { redis } }: Surroundings, promised: ReadonlyMap<string, Wanted>): string[] {
+  const open = [...promised.keys()].filter((id) => !queue.jobs.has(id));
+  for (const { id, state } of queue.jobs.values()) {
+    if (state === "completed" || state === "failed") continue;
+    const holder = redis.call("HGET", [ledgerOf(redis, id).get("natural") ?? "", "now"]);
+    if (typeof holder !== "string" || holder === id || queue.jobs.get(holder)?.state !== "failed") open.push(id);
+  }
+  return open;
 }
 
 /** `isMended`: whoever failed was retried while nothing broke any more. */
@@ -38,6 +43,7 @@ export function judgeWorld({
     if (Number(ledger.get("attempts") ?? 0) > (runs.get(job.id) ?? 0) + server.repeated)
       accuse(`${words} spent attempts that it never had`);
     // A worker that was thought dead may end a job well that the queue keeps as failed: the ledger's word counts.
+    if (job.state !== "completed" && job.state !== "failed" && !ledger.has("outcome")) continue; // it waits for a person
     if (job.state === "completed" || ledger.has("outcome")) {
       if (!ledger.has("outcome")) accuse(`${words} is completed, and its ledger does not know it`);
       else judgeEffects(job, JSON.parse(ledger.get("outcome") ?? "").outcome, vendors.landed, isMended, accuse);

@@ -160,9 +160,10 @@ async function live(time: Time, random: Random): Promise<Report> {
     for (const { id, state } of queue.jobs.values()) if (state === "failed") queue.retry(id);
   };
 
-  const open = () => openJobs(queue, promised);
+  const open = () => openJobs(surroundings, promised);
   await time.passUntil(() => time.nowMs() >= faultsMs, faultsMs);
   faults.stop();
+  for (const { process } of running) process.clockAheadMs = 0;
   const calmFromMs = faultsMs;
   const finish = async (what: string): Promise<void> => {
     if (!(await time.passUntil(() => open().length === 0, time.nowMs() + PATIENCE_MS)))

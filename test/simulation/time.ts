@@ -125,8 +125,8 @@ export function openTime(random: Random) {
   };
 }
 
-/** Ids and seals are made up anew each time: the record has them by their turn. */
-const MADE_UP = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|sealed:v1:[\w:-]+/g;
+/** Ids, seals and the names of claims are made up anew each time: the record has them by their turn. */
+const MADE_UP = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|sealed:v1:[\w:-]+|worker \d+:\d+ \d+/g;
 
 /** No world is so busy. */
 const MOST = 40_000;
