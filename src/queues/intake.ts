@@ -1,5 +1,4 @@
 import { hash, randomUUID } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import { Cluster } from "ioredis";
 import { type Connection, redisWarnings } from "./connection.ts";
@@ -181,7 +180,7 @@ function together<Item, Answer>(
 
   const begin = () => {
     const items: Item[] = [];
-    const answers = setImmediate().then(() => {
+    const answers = new Promise((resolve) => setImmediate(resolve)).then(() => {
       if (open?.items === items) open = undefined;
       return perform(items);
     });

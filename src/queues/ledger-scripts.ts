@@ -38,7 +38,7 @@ end
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
- *   `failure` (JSON), `failed` (ms, when it was left to a person), `outcome` (JSON), `finished` (ms)
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one), `outcome` (JSON), `finished` (ms)
  * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
@@ -74,8 +74,8 @@ if era[1] ~= run then
 end
 local after_restart = now - since < tonumber(ARGV[2])
 
-local function unwanted(place)
-  redis.call('HSET', place, 'name', 'not accepted')
+local function unwanted(place, how, id)
+  redis.call('HSET', place, 'name', 'not accepted', 'how', how, 'job', id)
   redis.call('PEXPIRE', place, ${UNWANTED_MS})
 end
 
@@ -92,12 +92,14 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
   -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
+  local before = redis.call('HMGET', place, 'how', 'job')
+  if before[1] then return { before[1], before[2], tostring(now) } end
   if body ~= '' then
     local seen = redis.call('HMGET', once, 'body', 'job')
     if seen[1] then
-      unwanted(place)
-      if seen[1] ~= body then return { 'key-reused' } end
-      return { 'replayed', seen[2] }
+      local how = seen[1] == body and 'replayed' or 'key-reused'
+      unwanted(place, how, seen[2])
+      return { how, seen[2] }
     end
   end
 
@@ -123,7 +125,7 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
     end
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
   else
-    unwanted(place)
+    unwanted(place, how, id)
     came_too(ledger, candidate, id, door)
   end
   return { how, id, tostring(now) }
@@ -141,8 +143,9 @@ return answers
 /**
  * Begins an attempt. KEYS: ledger, natural key, the turn of those that run alone, and the account's turn where the kind has
  * one. ARGV: id, kind, how long a turn lasts (ms), how long the ledger of a job that ended well is kept (ms), how often its
- * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, and how long that turn lasts (ms).
- * Returns 'ended' and the outcome; or 'wait' where another job has the key or the account's turn; or 'not alone' where
+ * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, how long that turn lasts (ms), and how many
+ * failures of it BullMQ knows of.
+ * Returns 'ended' and the outcome; or 'failed' and the failure; or 'wait' where another job has the key or the account's turn; or 'not alone' where
  * another one has the other turn; or 'go', accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
@@ -163,6 +166,9 @@ for i = 1, #all, 2 do
   end
 end
 if job.outcome then return { 'ended', job.outcome } end
+-- Where a person retries it, BullMQ knows of that failure. Else it was taken before then, by a worker that was thought dead; or
+-- the one that failed it died before it could say so.
+if job.failed and tonumber(ARGV[8]) <= tonumber(job.made or -1) then return { 'failed', job.failure } end
 
 local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
 if key[1] and key[1] ~= id then return { 'wait' } end
@@ -172,7 +178,7 @@ if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumbe
   local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
   if outcome then
     redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
-    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
     changed()
     return { 'ended', outcome }
@@ -195,7 +201,8 @@ end
 if alone and taken(KEYS[3]) then return { 'not alone' } end
 if KEYS[4] then
   if taken(KEYS[4]) then return { 'wait' } end
-  redis.call('SET', KEYS[4], id, 'PX', ARGV[3])
+  -- An attempt that was cut off keeps the turn for as long as what it sent may land: that must not become less.
+  if redis.call('PTTL', KEYS[4]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[4], id, 'PX', ARGV[3]) end
 end
 if alone then redis.call('SET', KEYS[3], id, 'PX', ARGV[7]) end
 if stalls > 0 then redis.call('HSET', KEYS[1], 'inside', 1) end
@@ -213,7 +220,7 @@ if suspect and job.suspect ~= '1' then
     redis.call('HSET', KEYS[1], 'accepted', now)
   end
 end
-if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed') end
+if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
   redis.call('PERSIST', KEYS[1])
   redis.call('HDEL', KEYS[1], 'spent', 'guesses', 'outage', 'away')
@@ -255,7 +262,9 @@ end
 if KEYS[2] then
   local holder = redis.call('GET', KEYS[2])
   if holder and holder ~= ARGV[6] then return { 'in flight', ARGV[4] } end
-  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[4])
+  -- It ran out: another job may have had it meanwhile, and what this attempt read is no longer true.
+  if not holder then return { 'in flight', 0 } end
+  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[5])
 end
 
 -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
@@ -277,8 +286,15 @@ export const note = script(`${RECORD}
 return record(1) and 1 or 0
 `);
 
-/** Says that a request is about to be sent again: from now on that one may land. KEYS: ledger. ARGV: step, by, lease (ms), land (ms). */
+/**
+ * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, and the turn. ARGV: step, by,
+ * lease (ms), land (ms), id. Returns 1 where the claim and the turn are still the caller's.
+ */
 export const resend = script(`
+if KEYS[2] then
+  if redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
 if not stored then return 0 end
@@ -322,10 +338,13 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, notes.
  */
 export const pause = script(`${RECORD}${CHANGED}
-record(7)
+record(8)
+-- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met counts no more.
+local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
+local late = ARGV[2] ~= '' and (ends[1] or ends[2])
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
@@ -341,7 +360,8 @@ for i = 1, #all, 2 do
     end
   end
 end
-if ARGV[2] ~= '' then
+-- The same failure, with its moment, is this call sent twice, because its answer was lost on the way: it counts once.
+if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
     redis.call('HSETNX', KEYS[1], 'outage', now)
@@ -365,16 +385,16 @@ if ARGV[2] ~= '' then
   end
 end
 redis.call('HDEL', KEYS[1], 'inside')
-if delay >= 0 then
+if not late and delay >= 0 then
   redis.call('HSET', KEYS[1], 'next', now + delay)
-else
-  redis.call('HSET', KEYS[1], 'failed', now)
+elseif not late then
+  redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  -- The key itself is kept for good: it is the sign for the next job to look before it writes.
-  if landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
-    redis.call('HDEL', KEYS[2], 'now')
-    redis.call('HSET', KEYS[2], 'outcome', 'failed')
-  end
+end
+-- The key itself is kept for good: it is the sign for the next job to look before it writes.
+if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
+  redis.call('HDEL', KEYS[2], 'now')
+  redis.call('HSET', KEYS[2], 'outcome', 'failed')
 end
 changed()
 if redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
@@ -390,10 +410,11 @@ return 0
  */
 export const end = script(`${RECORD}${CHANGED}
 if record(5) then return 1 end
+if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
-redis.call('HDEL', KEYS[1], 'failure', 'failed', 'next')
+redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()
 if redis.call('HGET', KEYS[2], 'now') == id then

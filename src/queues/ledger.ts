@@ -91,8 +91,8 @@ export type Pause =
   | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
   /** It waits for a vendor that is away: this attempt does not count. */
   | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
-  /** It is left to a person. */
-  | { readonly failure: Failure };
+  /** It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late. */
+  | { readonly failure: Failure; readonly made: number };
 
 export type Claim =
   /** Another worker gave another result for what is noted. */
@@ -104,6 +104,8 @@ export type Claim =
 
 export type Beginning =
   | { readonly state: "ended"; readonly outcome: Outcome }
+  /** It was left to a person before, and nobody has retried it. */
+  | { readonly state: "failed"; readonly failure: Failure }
   /** Another job has the natural key, or it is another's turn. */
   | { readonly state: "wait" }
   /** Its workers died, so it runs alone among such jobs; another one does now. */
@@ -199,12 +201,13 @@ export function openLedger({
       return await redis.hget(natural, "last");
     },
 
-    /** `stalls`: how often BullMQ found that a worker had died with it. */
-    async begin(job: JobKeys, stalls: number): Promise<Beginning> {
+    /** By BullMQ's count: `stalls`, how often a worker died with it; `made`, how often it failed. */
+    async begin(job: JobKeys, { stalls, made }: { stalls: number; made: number }): Promise<Beginning> {
       const aloneFrom = DEATHS_OF_ITS_OWN - 1;
-      const args = [job.id, job.kind, timing.leaseMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS];
+      const args = [job.id, job.kind, timing.leaseMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS, made];
       const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), args));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
+      if (state === "failed") return { state, failure: JSON.parse(rest[0] ?? "") as Failure }; // written by `pause` below
       if (state === "wait" || state === "not alone") return { state };
       const [accepted, suspect, spent, outageMs, away, deaths, ...steps] = rest;
       const remembered = new Map<string, string | null>();
@@ -248,8 +251,8 @@ export function openLedger({
       return (
         (await scripts.resend(
           redis,
-          [ledgerKey(job.id)],
-          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs],
+          [ledgerKey(job.id), ...turnOf(job)],
+          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id],
         )) === 1
       );
     },
@@ -297,6 +300,7 @@ export function openLedger({
         "waitsFor" in pause ? pause.waitsFor : "",
         FAILED_KEPT_MS,
         "isGuess" in pause && pause.isGuess ? 1 : 0,
+        "made" in pause ? pause.made : 0,
         ...notesOf(job, notes),
       ]);
     },

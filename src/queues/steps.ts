@@ -74,12 +74,10 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       return result;
     }
     const sent = notes.length;
-    const claimedAt = performance.now();
+    const askedAt = performance.now();
     const claim = await ledger.claim(job, name, by, { suspect, notes });
     notes.splice(0, sent);
-    // Redis was away, or this process stood still: another worker may have looked meanwhile, and found nothing yet.
-    if (performance.now() - claimedAt > ledger.timing.leaseMs / 2)
-      throw new ComeBackLater("the claim came too late", ASK_AGAIN_MS);
+    inTime(askedAt);
     switch (claim.state) {
       case "conflict":
         throw new ComeBackLater("another worker went through the same steps", ASK_AGAIN_MS);
@@ -152,9 +150,17 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       const nextLookMs = Math.min(mayLandForMs + 1, untilNextLook(looks, ledger.timing.settleMs));
       throw new ComeBackLater(`"${name}" may still arrive`, nextLookMs);
     }
+    const askedAt = performance.now();
     if (!(await ledger.resend(job, name, by)))
       throw new ComeBackLater(`another worker took over "${name}"`, ASK_AGAIN_MS);
+    inTime(askedAt);
     return undefined;
+  };
+
+  /** Redis was away, or this process stood still: another worker may have looked meanwhile, and found nothing yet. */
+  const inTime = (askedAt: number): void => {
+    if (performance.now() - askedAt > ledger.timing.leaseMs / 2)
+      throw new ComeBackLater("the claim came too late", ASK_AGAIN_MS);
   };
 
   return { step, names, notes };

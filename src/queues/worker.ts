@@ -21,8 +21,8 @@ import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 
 /** A worker that died is noticed once its lock has run out and the next look for such jobs comes: within 40 s in all. */
-const LOCK_MS = 30_000;
-const STALLED_LOOK_MS = 5_000;
+export const LOCK_MS = 30_000;
+export const STALLED_LOOK_MS = 5_000;
 
 /** BullMQ never forgives a stall; the ledger does, and judges by those in a row. */
 const STALLS_WITHOUT_LIMIT = 1000;
@@ -77,6 +77,12 @@ class AttemptFailed extends Error {
   }
 }
 
+/** What the retry rule decided about an attempt that ended with `error`, in BullMQ's terms: -1 leaves the job to a person. */
+export function delayAfter(error: unknown, baseMs: number): number {
+  // A job that BullMQ failed by itself lost its lock: another worker has it, or will.
+  return error instanceof AttemptFailed ? (error.delayMs ?? -1) : baseMs;
+}
+
 /** A job whose payload is not even JSON would stay with BullMQ for ever: it comes as the text that it is, which no kind can read. */
 class QueueWorker extends Worker<unknown, Outcome> {
   protected override createJob(data: JobJson, jobId: string): Job<unknown, Outcome> {
@@ -106,11 +112,7 @@ export function startWorker<Payload, Services>(
       maxStalledCount: STALLS_WITHOUT_LIMIT,
       removeOnComplete: { age: COMPLETED_KEPT_S },
       removeOnFail: { age: FAILED_KEPT_S },
-      settings: {
-        // A job that BullMQ failed by itself lost its lock: another worker has it, or will.
-        backoffStrategy: (_attempts, _type, error) =>
-          error instanceof AttemptFailed ? (error.delayMs ?? -1) : setting.baseMs,
-      },
+      settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
   let complainedAt = 0;
@@ -146,11 +148,14 @@ async function attemptAndTell<Payload, Services>(
 }
 
 /** One attempt, from what BullMQ hands over to what it gets back. */
-async function attempt<Payload, Services>(
+export async function attempt<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: WorkerSetting<Services>,
   kindLog: Logger,
-  queued: Job<unknown, Outcome>,
+  queued: Pick<
+    Job<unknown, Outcome>,
+    "id" | "data" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
+  >,
   token: string,
 ): Promise<Outcome> {
   const { ledger, stopping } = setting;
@@ -178,11 +183,15 @@ async function attempt<Payload, Services>(
     throw new DelayedError();
   };
 
-  const beginning = await ledger.begin(keys, queued.stalledCounter);
+  const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed");
     return beginning.outcome;
+  }
+  if (beginning.state === "failed") {
+    log.info({ code: beginning.failure.code }, "failed already");
+    throw new AttemptFailed(new RejectedError(beginning.failure), null);
   }
   if (beginning.state === "wait") {
     // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
@@ -266,7 +275,7 @@ async function attempt<Payload, Services>(
         report("retrying");
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
-        await ledger.pause(keys, { failure }, steps.notes);
+        await ledger.pause(keys, { failure, made: queued.attemptsMade }, steps.notes);
         log.error({ err: error }, "failed: a person must look");
         report("failed");
         throw new AttemptFailed(error, null);

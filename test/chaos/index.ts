@@ -9,6 +9,7 @@ import { messages } from "./messages.ts";
 import { poison } from "./poison.ts";
 import { redisFull } from "./redis-full.ts";
 import { redisAway, redisKills } from "./redis-kills.ts";
+import { simulation } from "./simulation.ts";
 import { time } from "./time.ts";
 import { vendorAnswers } from "./vendor-answers.ts";
 import { vendorLimit } from "./vendor-limit.ts";
@@ -30,6 +31,7 @@ export const experiments: readonly Experiment[] = [
   time,
   callers,
   messages,
+  simulation,
   vendorOutage,
   vendorLimit,
   vendorSlow,

@@ -11,6 +11,9 @@ import { experiments } from "./index.ts";
  */
 const AT_ONCE = 2;
 
+/** The longest takes seven minutes on a quiet machine: whoever takes so much longer waits for what never comes. */
+const LIMIT_MS = 900_000;
+
 const HEAD =
   "| experiment | what was done | times | lost | doubled | longest to converge | remark |\n" +
   "| --- | --- | --- | --- | --- | --- | --- |\n";
@@ -47,7 +50,9 @@ const lane = async () => {
     rows.set(name, table.startsWith(HEAD) ? table.slice(HEAD.length) : "");
     failed ||= code !== 0;
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-    process.stderr.write(`${name}: ${seconds} s${code === 0 ? "" : `, ended with ${String(code)}\n${complaint}`}\n`);
+    process.stderr.write(
+      `${rows.get(name) ?? ""}${name}: ${seconds} s${code === 0 ? "" : `, ended with ${String(code)}\n${complaint}`}\n`,
+    );
   }
 };
 await Promise.all(Array.from({ length: AT_ONCE }, lane));
@@ -58,6 +63,8 @@ async function alone(name: string) {
   const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, name, `--${scale}`], {
     env: { ...process.env, SEED: String(seed) },
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: LIMIT_MS,
+    killSignal: "SIGKILL",
   });
   const closed = once(child, "close") as Promise<[code: number | null]>; // as Node says of it
   const [table, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);

@@ -183,7 +183,7 @@ describe("the jobs of one account", () => {
 
   it("do not wait for those of another", async () => {
     const first = engine.ledger.keys("parcel", "held", "Naoko", "Sato");
-    await engine.ledger.begin(first, 0);
+    await engine.ledger.begin(first, { stalls: 0, made: 0 });
     const waiting = jobOf(await engine.accept(parcel, { to: "Aoi" }));
     const other = jobOf(await engine.accept(parcel, { to: "Ren", household: "Suzuki" }));
     engine.work();

@@ -1,0 +1,254 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import { UnavailableError } from "../../src/domain/errors.ts";
+import type { Breaker } from "../../src/queues/breaker.ts";
+import { type AnyJobKind, defineJobKind, type Step } from "../../src/queues/job-kind.ts";
+import type { Candidate, Ledger } from "../../src/queues/ledger.ts";
+import { openMetrics } from "../../src/metrics.ts";
+import { vendorCall } from "../../src/services.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+/** What a worker or a connection says too late, or twice. The simulation met each of these in some world. */
+
+const TIMING = { leaseMs: 400, settleMs: 600 };
+const FIRST_TIME = { stalls: 0, made: 0 };
+const NO_NOTES = { suspect: false, notes: [] };
+const failure = { code: "x", title: "T", detail: "D", vendor: null, retryable: true, at: "2026-11-24T00:00:00.000Z" };
+
+let server: TestRedis;
+let engine: Engine;
+let run: (step: Step) => Promise<void>;
+/** What the workers get in the ledger's place. */
+let seen: (ledger: Ledger) => Ledger;
+
+const parcel: AnyJobKind = defineJobKind({
+  name: "parcel",
+  purpose: "Send a parcel",
+  payload: z.strictObject({ to: z.string() }),
+  key: ({ to }) => to,
+  account: () => "Sato",
+  routes: [],
+  run: async (_payload, step) => {
+    await run(step);
+    return { outcome: "done", result: {} };
+  },
+});
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  run = async () => undefined;
+  seen = (ledger) => ledger;
+  engine = await openEngine({
+    redis: server,
+    kinds: [parcel],
+    services: () => ({}),
+    timing: TIMING,
+    ledgerOfWorkers: (ledger) => seen(ledger),
+  });
+});
+afterEach(() => engine.close());
+
+async function accepted(to = "Naoko") {
+  const taken = await engine.accept(parcel, { to });
+  if (taken.how !== "new") throw new Error(`taken as ${taken.how}`);
+  return { id: taken.job.id, keys: engine.ledger.keys("parcel", taken.job.id, to, "Sato") };
+}
+
+const turnLeft = async () => await engine.redis.pttl(`${engine.prefix}:turn:Sato`);
+
+describe("an account's turn", () => {
+  it("stays with a job whose worker died inside a step for as long as what it sent may land", async () => {
+    const { keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    expect(await turnLeft()).toBeLessThanOrEqual(TIMING.leaseMs);
+    await engine.ledger.claim(keys, "send", "the dead worker", NO_NOTES);
+    expect(await turnLeft()).toBeGreaterThan(TIMING.settleMs);
+    await engine.ledger.begin(keys, FIRST_TIME); // another worker has it now
+    expect(await turnLeft()).toBeGreaterThan(TIMING.settleMs);
+  });
+
+  it("stays with a job that sends again, from then on", async () => {
+    const { keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.claim(keys, "send", "me", NO_NOTES);
+    await engine.redis.pexpire(keys.turn ?? "", 50);
+    expect(await engine.ledger.resend(keys, "send", "me")).toBe(true);
+    expect(await turnLeft()).toBeGreaterThan(TIMING.settleMs);
+  });
+
+  it("that ran out while a worker stood still is not gone by: neither a claim nor a second sending", async () => {
+    const { keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.claim(keys, "send", "me", NO_NOTES);
+    for (const holder of [null, "another job"]) {
+      await engine.redis.del(keys.turn ?? "");
+      if (holder !== null) await engine.redis.set(keys.turn ?? "", holder);
+      expect(await engine.ledger.claim(keys, "tell", "me", NO_NOTES)).toMatchObject({ state: "in flight" });
+      expect(await engine.ledger.resend(keys, "send", "me")).toBe(false);
+      expect(await engine.redis.get(keys.turn ?? "")).toBe(holder);
+    }
+  });
+});
+
+describe("an answer of Redis that comes late", () => {
+  it.for(["claim", "resend"] as const)(
+    "to a %s sends nothing, for another worker may have looked meanwhile",
+    async (late) => {
+      let sent = 0;
+      let isLate = true;
+      let sentMeanwhile = -1;
+      run = async (step) => {
+        const find = async () => undefined;
+        await step("send", { find }, async () => (sent += 1));
+      };
+      seen = (ledger) => {
+        const heard = async <T>(call: typeof late, answer: Promise<T>): Promise<T> => {
+          const said = await answer;
+          if (call === late && isLate) {
+            isLate = false;
+            await new Promise((resolve) => setTimeout(resolve, TIMING.leaseMs)); // that is how late it is
+            sentMeanwhile = sent;
+          }
+          return said;
+        };
+        return {
+          ...ledger,
+          claim: async (...args) => await heard("claim", ledger.claim(...args)),
+          resend: async (...args) => await heard("resend", ledger.resend(...args)),
+        };
+      };
+      const { id } = await accepted();
+      if (late === "resend") await engine.redis.hset(`${engine.prefix}:ledger:${id}`, "suspect", 1);
+      engine.work();
+      while (engine.ends.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await (await engine.queues.get("parcel")?.getJob(id))?.promote();
+      await engine.until(id, "completed");
+      expect(engine.ends[0]).toBe("waiting");
+      expect(sentMeanwhile).toBe(0);
+      expect(sent).toBe(1);
+    },
+  );
+
+  it("to a call's breaker makes no call, also where our own timer has not rung yet", async () => {
+    const deadlineMs = 20;
+    const breaker: Breaker = {
+      async enter() {
+        const until = performance.now() + 2 * deadlineMs;
+        while (performance.now() < until); // the process stands still: no timer of its own can ring
+        return null;
+      },
+      report: async () => undefined,
+      openForMs: async () => null,
+    };
+    let calls = 0;
+    const call = vendorCall({
+      vendor: "whmcs",
+      breaker,
+      metrics: openMetrics(),
+      deadlineMs,
+      cut: new AbortController().signal,
+    });
+    await expect(call("AddOrder", async () => (calls += 1))).rejects.toThrow(UnavailableError);
+    expect(calls).toBe(0);
+  });
+});
+
+describe("what is told twice, because its answer was lost on the way,", () => {
+  it("counts as one attempt where it failed, and where it ended well", async () => {
+    const { id, keys } = await accepted();
+    const attempts = async () => (await engine.ledger.read(id))["attempts"];
+    await engine.ledger.begin(keys, FIRST_TIME);
+    for (let time = 0; time < 2; time++) await engine.ledger.pause(keys, { delayMs: 1, failure, isGuess: false }, []);
+    expect(await attempts()).toBe("1");
+    await engine.ledger.pause(
+      keys,
+      { delayMs: 1, failure: { ...failure, at: "2026-11-24T00:00:01.000Z" }, isGuess: false },
+      [],
+    );
+    expect(await attempts()).toBe("2");
+    for (let time = 0; time < 2; time++)
+      expect(await engine.ledger.end(keys, { outcome: "done", result: {} }, [])).toBe(true);
+    expect(await attempts()).toBe("3");
+  });
+
+  it("is the same request, also where the job that answered for it has ended in between", async () => {
+    const first = await accepted();
+    const candidate: Candidate = {
+      job: engine.ledger.keys("parcel", "candidate", "Naoko", "Sato"),
+      placeInQueue: engine.queues.get("parcel")?.toKey("candidate") ?? "",
+      door: "test",
+      unless: [],
+      lookFirst: false,
+      idempotency: null,
+    };
+    expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
+    await engine.ledger.begin(first.keys, FIRST_TIME);
+    await engine.ledger.end(first.keys, { outcome: "done", result: {} }, []);
+    // Its place in the queue is taken by now, so as new work it would never begin.
+    expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
+    const reused = { client: "portal", key: "1" };
+    await engine.accept(parcel, { to: "Ren" }, { idempotency: reused });
+    const other = {
+      ...candidate,
+      placeInQueue: `${candidate.placeInQueue}2`,
+      idempotency: { ...reused, body: "another" },
+    };
+    for (let time = 0; time < 2; time++) expect(await engine.ledger.accept([other])).toEqual([{ how: "key-reused" }]);
+  });
+});
+
+describe("a job that was left to a person", () => {
+  it("is not begun by a worker that took it before, but by a person's retry", async () => {
+    const { keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    expect(await engine.ledger.begin(keys, FIRST_TIME)).toEqual({ state: "failed", failure });
+    expect(await engine.ledger.begin(keys, { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
+    expect(await engine.ledger.begin(keys, FIRST_TIME)).toMatchObject({ state: "go" });
+  });
+
+  it("by a worker that died before it could say so to the queue, is failed there without another attempt", async () => {
+    let runs = 0;
+    run = async () => {
+      runs += 1;
+    };
+    const { id, keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    engine.work();
+    expect(await engine.until(id, "failed")).toMatchObject({ attempts: 1, failure: { code: "x" } });
+    while ((await engine.queues.get("parcel")?.getJobState(id)) !== "failed")
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(runs).toBe(0);
+    await (await engine.queues.get("parcel")?.getJob(id))?.retry();
+    await engine.until(id, "completed");
+    expect(runs).toBe(1);
+  });
+
+  it("stays so whatever a worker that was thought dead still met, and gives its key back once nothing may land", async () => {
+    const { id, keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.claim(keys, "send", "the late worker", NO_NOTES);
+    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way" });
+    await engine.ledger.release(keys, "send", "the late worker");
+    await engine.ledger.pause(keys, { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false }, []);
+    const ledger = await engine.ledger.read(id);
+    expect(ledger).toMatchObject({ attempts: "1", failure: JSON.stringify(failure) });
+    expect(ledger["next"]).toBeUndefined();
+    expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "new" });
+  });
+
+  it("and then ended by that worker, is not failed by what a third one met", async () => {
+    const { id, keys } = await accepted();
+    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.end(keys, { outcome: "done", result: {} }, []);
+    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    const ledger = await engine.ledger.read(id);
+    expect([ledger["failed"], ledger["failure"], ledger["attempts"]]).toEqual([undefined, undefined, "1"]);
+  });
+});
