@@ -50,7 +50,7 @@ async function limitNears(
   const use = (share: number) => plant.control("PUT", "limits", { dailyMax: DAILY_MAX, used: share * DAILY_MAX });
   const used = async () => (await plant.state()).apiUsage.used / DAILY_MAX;
   const sweeps = async () =>
-    (await plant.calls()).filter(({ summary }) => summary.includes("FROM Order WHERE Status = 'Approved'")).length;
+    (await plant.calls()).filter(({ summary }) => summary.includes("FROM Order WHERE Status IN")).length;
 
   await plant.quiet();
   const api = await plant.startApi();
