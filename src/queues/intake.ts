@@ -162,6 +162,7 @@ export function openIntake({
     async check() {
       return await orNotAccepted(async () => {
         await ledger.ping();
+        if (queues() === undefined) throw new Error("Redis answers, and the queues are not open yet");
         return { warnings: await redisWarnings(redis) };
       });
     },
