@@ -116,7 +116,6 @@ export function openIntake({
           job,
           kind,
           payload,
-          placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unless: request.unless ?? [],
           lookFirst: request.lookFirst ?? false,

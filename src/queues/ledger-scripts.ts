@@ -25,6 +25,17 @@ local function record(first)
 end
 `;
 
+/**
+ * Whether another attempt of the job has begun since: BullMQ gave it to another worker, and how it goes on is that one's to say.
+ * The first attempt of a job that takes no turns is not written down, and has nobody before it.
+ */
+const OVERTAKEN = `
+local function overtaken(by)
+  local last = redis.call('HGET', KEYS[1], 'by')
+  return last and last ~= by
+end
+`;
+
 /** Tells whoever follows a job that it changed. A job's ledger is also the channel on which that is said. */
 const CHANGED = `
 local function changed()
@@ -35,7 +46,8 @@ end
 /**
  * The scripts behind `ledger.ts`. A job's ledger is one hash:
  *
- * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
+ * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`,
+ *   `by` (which attempt began last; see `overtaken`), `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one), `outcome` (JSON), `finished` (ms)
@@ -143,8 +155,8 @@ return answers
 /**
  * Begins an attempt. KEYS: ledger, natural key, the turn of those that run alone, and the account's turn where the kind has
  * one. ARGV: id, kind, how long a turn lasts (ms), how long the ledger of a job that ended well is kept (ms), how often its
- * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, how long that turn lasts (ms), and how many
- * failures of it BullMQ knows of.
+ * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, how long that turn lasts (ms), how many
+ * failures of it BullMQ knows of, by, and its place in the queue.
  * Returns 'ended' and the outcome; or 'failed' and the failure; or 'wait' where another job has the key or the account's turn; or 'not alone' where
  * another one has the other turn; or 'go', accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
@@ -170,11 +182,16 @@ if job.outcome then return { 'ended', job.outcome } end
 -- the one that failed it died before it could say so.
 if job.failed and tonumber(ARGV[8]) <= tonumber(job.made or -1) then return { 'failed', job.failure } end
 
-local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
-if key[1] and key[1] ~= id then return { 'wait' } end
+local stalls = tonumber(ARGV[5])
+if KEYS[4] or job.by or stalls > 0 or job.next or job.failed then redis.call('HSET', KEYS[1], 'by', ARGV[9]) end
 
--- A job that failed, gave its key back and is retried now, when a later one has done the same work: that is the answer.
-if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumber(key[4] or 0) > tonumber(job.accepted) then
+local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
+-- Who was cut off before it was in the queue was promised to nobody, and may never come: the key is not kept for it.
+if key[1] and key[1] ~= id and redis.call('EXISTS', string.sub(ARGV[10], 1, -1 - #id) .. key[1]) == 1 then return { 'wait' } end
+
+-- Another job had the key since this one was accepted (it failed, or was cut off as above), and has done the same work: that
+-- is the answer.
+if job.accepted and key[2] ~= id and key[3] == 'done' and tonumber(key[4] or 0) > tonumber(job.accepted) then
   local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
   if outcome then
     redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
@@ -187,7 +204,7 @@ end
 
 -- A worker that dies while the job merely waits for a turn says nothing about it. The first death counts all the same: until
 -- then nothing is written down.
-local stalls, known, deaths = tonumber(ARGV[5]), tonumber(job.stalls or 0), tonumber(job.deaths or 0)
+local known, deaths = tonumber(job.stalls or 0), tonumber(job.deaths or 0)
 if stalls ~= known then
   if stalls > known and (known == 0 or job.inside) then deaths = deaths + 1 end
   redis.call('HSET', KEYS[1], 'stalls', stalls, 'deaths', deaths)
@@ -201,13 +218,12 @@ end
 if alone and taken(KEYS[3]) then return { 'not alone' } end
 if KEYS[4] then
   if taken(KEYS[4]) then return { 'wait' } end
-  -- An attempt that was cut off keeps the turn for as long as what it sent may land: that must not become less.
-  if redis.call('PTTL', KEYS[4]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[4], id, 'PX', ARGV[3]) end
+  redis.call('SET', KEYS[4], id, 'PX', ARGV[3])
 end
 if alone then redis.call('SET', KEYS[3], id, 'PX', ARGV[7]) end
 if stalls > 0 then redis.call('HSET', KEYS[1], 'inside', 1) end
 
-if not key[1] then
+if key[1] ~= id then
   redis.call('HSET', KEYS[2], 'now', id, 'last', id)
   redis.call('HDEL', KEYS[2], 'outcome')
   redis.call('PERSIST', KEYS[2])
@@ -245,11 +261,11 @@ return reply
 /**
  * Claims a step whose effect must not happen twice. KEYS: ledger, and the turn. ARGV: step, by, suspect (0 or 1), lease
  * (ms), how long a request may land after the lease began (ms), id, notes.
- * Returns 'conflict' where another worker gave another result for what is noted; 'done' and the result; 'in flight' and
+ * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight' and
  * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), and how often it was looked for.
  */
-export const claim = script(`${RECORD}${CHANGED}
-if record(7) then return { 'conflict' } end
+export const claim = script(`${RECORD}${OVERTAKEN}${CHANGED}
+if record(7) or overtaken(ARGV[2]) then return { 'overtaken' } end
 local now = now_ms()
 local field = 'step ' .. ARGV[1]
 local stored = redis.call('HGET', KEYS[1], field)
@@ -261,9 +277,8 @@ if step and step.state == 'active' and step.lease > now and not ours then
 end
 if KEYS[2] then
   local holder = redis.call('GET', KEYS[2])
-  if holder and holder ~= ARGV[6] then return { 'in flight', ARGV[4] } end
-  -- It ran out: another job may have had it meanwhile, and what this attempt read is no longer true.
-  if not holder then return { 'in flight', 0 } end
+  -- Where it ran out, another job may have had it meanwhile, and what this attempt read is no longer true.
+  if holder ~= ARGV[6] then return { 'in flight', holder and ARGV[4] or 0 } end
   redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[5])
 end
 
@@ -288,9 +303,10 @@ return record(1) and 1 or 0
 
 /**
  * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, and the turn. ARGV: step, by,
- * lease (ms), land (ms), id. Returns 1 where the claim and the turn are still the caller's.
+ * lease (ms), land (ms), id. Returns 1 where the job, the claim and the turn are still the caller's.
  */
-export const resend = script(`
+export const resend = script(`${OVERTAKEN}
+if overtaken(ARGV[2]) then return 0 end
 if KEYS[2] then
   if redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
@@ -338,13 +354,16 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, by, notes.
+ * Returns 1 where another attempt has begun since: what one that was thought dead met counts no more.
  */
-export const pause = script(`${RECORD}${CHANGED}
-record(8)
--- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met counts no more.
+export const pause = script(`${RECORD}${OVERTAKEN}${CHANGED}
+record(9)
+local gone = overtaken(ARGV[8])
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
-local late = ARGV[2] ~= '' and (ends[1] or ends[2])
+local is_over = ends[1] or ends[2]
+if gone and not is_over then return 1 end
+local late = is_over and (gone or ARGV[2] ~= '')
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
@@ -401,16 +420,17 @@ if redis.call('GET', KEYS[3]) == id then redis.call('DEL', KEYS[3]) end
 if KEYS[4] and redis.call('GET', KEYS[4]) == id then
   if landing > 0 then redis.call('PEXPIRE', KEYS[4], landing) else redis.call('DEL', KEYS[4]) end
 end
-return 0
+return gone and 1 or 0
 `);
 
 /**
  * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
- * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
+ * (ms), by, notes. Returns 1 where another attempt has begun, or gave another result for what is noted: nothing has ended then.
  */
-export const end = script(`${RECORD}${CHANGED}
-if record(5) then return 1 end
+export const end = script(`${RECORD}${OVERTAKEN}${CHANGED}
+if record(6) then return 1 end
 if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
+if overtaken(ARGV[5]) then return 1 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())

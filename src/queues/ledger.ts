@@ -47,14 +47,14 @@ export interface JobKeys {
   readonly natural: string;
   /** The account's turn, as a Redis key; null where the kind takes none. */
   readonly turn: string | null;
+  /** Where BullMQ keeps or will keep it. */
+  readonly place: string;
 }
 
 /** A request that may be new work. */
 export interface Candidate {
   /** `id` is the candidate's. */
   readonly job: JobKeys;
-  /** Where BullMQ keeps or will keep it. */
-  readonly placeInQueue: string;
   readonly door: string;
   readonly unless: Unless;
   /** Whether it is suspect from the first. */
@@ -95,8 +95,8 @@ export type Pause =
   | { readonly failure: Failure; readonly made: number };
 
 export type Claim =
-  /** Another worker gave another result for what is noted. */
-  | { readonly state: "conflict" }
+  /** Another attempt has begun since, or gave another result for what is noted. */
+  | { readonly state: "overtaken" }
   | { readonly state: "done"; readonly sealed: string }
   | { readonly state: "in flight"; readonly forMs: number }
   | { readonly state: "fresh" }
@@ -144,15 +144,17 @@ export function openLedger({
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
+  /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
+  const turnMs = timing.leaseMs + timing.settleMs;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
     notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 
-  const keysOf = ({ job, placeInQueue, idempotency }: Candidate) => [
+  const keysOf = ({ job, idempotency }: Candidate) => [
     job.natural,
     ledgerKey(job.id),
-    placeInQueue,
+    job.place,
     idempotency === null ? job.natural : onceKey(idempotency),
   ];
 
@@ -162,7 +164,7 @@ export function openLedger({
     /** The names of a job whose payload cannot be read, as far as its ledger knows them. */
     async keysOfUnreadable(kind: string, id: string): Promise<JobKeys> {
       const natural = (await this.read(id))["natural"];
-      return { id, kind, natural: natural ?? `${prefix}:key:${kind}:unreadable ${id}`, turn: null };
+      return { ...this.keys(kind, id, `unreadable ${id}`, undefined), ...(natural !== undefined && { natural }) };
     },
 
     keys(kind: string, id: string, naturalKey: string, account: string | undefined): JobKeys {
@@ -171,6 +173,7 @@ export function openLedger({
         kind,
         natural: `${prefix}:key:${kind}:${naturalKey}`,
         turn: account === undefined ? null : `${prefix}:turn:${account}`,
+        place: `${prefix}:${kind}:${id}`,
       };
     },
 
@@ -201,10 +204,13 @@ export function openLedger({
       return await redis.hget(natural, "last");
     },
 
-    /** By BullMQ's count: `stalls`, how often a worker died with it; `made`, how often it failed. */
-    async begin(job: JobKeys, { stalls, made }: { stalls: number; made: number }): Promise<Beginning> {
+    /**
+     * `by` names the attempt: from now on the job is no earlier one's. By BullMQ's count: `stalls`, how often a worker died
+     * with it; `made`, how often it failed.
+     */
+    async begin(job: JobKeys, by: string, { stalls, made }: { stalls: number; made: number }): Promise<Beginning> {
       const aloneFrom = DEATHS_OF_ITS_OWN - 1;
-      const args = [job.id, job.kind, timing.leaseMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS, made];
+      const args = [job.id, job.kind, turnMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS, made, by, job.place];
       const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), args));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "failed") return { state, failure: JSON.parse(rest[0] ?? "") as Failure }; // written by `pause` below
@@ -237,12 +243,12 @@ export function openLedger({
         await scripts.claim(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
-          [step, by, suspect ? 1 : 0, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id, ...notesOf(job, notes)],
+          [step, by, suspect ? 1 : 0, timing.leaseMs, turnMs, job.id, ...notesOf(job, notes)],
         ),
       );
       if (state === "done") return { state, sealed: first };
       if (state === "in flight") return { state, forMs: Number(first) };
-      if (state === "fresh" || state === "conflict") return { state };
+      if (state === "fresh" || state === "overtaken") return { state };
       return { state: "cut off", mayLandForMs: Number(first), looks: Number(second) };
     },
 
@@ -252,7 +258,7 @@ export function openLedger({
         (await scripts.resend(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
-          [step, by, timing.leaseMs, timing.leaseMs + timing.settleMs, job.id],
+          [step, by, timing.leaseMs, turnMs, job.id],
         )) === 1
       );
     },
@@ -291,9 +297,9 @@ export function openLedger({
       await scripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
     },
 
-    /** Ends an attempt, but not the job. */
-    async pause(job: JobKeys, pause: Pause, notes: readonly Note[]): Promise<void> {
-      await scripts.pause(redis, allKeys(job), [
+    /** Ends an attempt, but not the job; false where another one has begun since, by which the job goes on. */
+    async pause(job: JobKeys, by: string, pause: Pause, notes: readonly Note[]): Promise<boolean> {
+      const overtaken = await scripts.pause(redis, allKeys(job), [
         job.id,
         "failure" in pause ? JSON.stringify(pause.failure) : "",
         "delayMs" in pause ? pause.delayMs : -1,
@@ -301,13 +307,15 @@ export function openLedger({
         FAILED_KEPT_MS,
         "isGuess" in pause && pause.isGuess ? 1 : 0,
         "made" in pause ? pause.made : 0,
+        by,
         ...notesOf(job, notes),
       ]);
+      return overtaken === 0;
     },
 
-    /** Ends the job well; false where another worker gave another result for what is noted, and nothing has ended. */
-    async end(job: JobKeys, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
-      const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, ...notesOf(job, notes)];
+    /** Ends the job well; false where another attempt has begun, or gave another result for what is noted, and nothing has ended. */
+    async end(job: JobKeys, by: string, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
+      const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, by, ...notesOf(job, notes)];
       return (await scripts.end(redis, allKeys(job), args)) === 0;
     },
 

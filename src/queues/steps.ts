@@ -79,8 +79,8 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
     notes.splice(0, sent);
     inTime(askedAt);
     switch (claim.state) {
-      case "conflict":
-        throw new ComeBackLater("another worker went through the same steps", ASK_AGAIN_MS);
+      case "overtaken":
+        throw new ComeBackLater("another worker has the job", ASK_AGAIN_MS);
       case "done":
         return ledger.open(job, name, claim.sealed) as T; // as above
       case "in flight":

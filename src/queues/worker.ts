@@ -170,20 +170,23 @@ export async function attempt<Payload, Services>(
     ? ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload))
     : await ledger.keysOfUnreadable(kind.name, id);
 
+  attempts += 1;
+  const by = `${token} ${String(attempts)}`;
+
   /** Puts the job off; BullMQ counts no attempt. */
   const putOff = async (
     pause: Pause & { readonly delayMs: number },
     why: string,
     notes: readonly Note[],
   ): Promise<never> => {
-    await ledger.pause(keys, pause, notes);
+    await ledger.pause(keys, by, pause, notes);
     log.debug({ delayMs: pause.delayMs, why }, "the job waits");
     report("waiting");
     await queued.moveToDelayed(Date.now() + pause.delayMs, token);
     throw new DelayedError();
   };
 
-  const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
+  const beginning = await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed");
@@ -221,11 +224,10 @@ export async function attempt<Payload, Services>(
     );
   }
 
-  attempts += 1;
   const steps = stepRunner({
     job: keys,
     ledger,
-    by: `${token} ${String(attempts)}`,
+    by,
     // Who finds out whether its vendor is back does so by a look: a write that got lost would be in doubt, and count.
     suspect: suspect || openForMs === 0,
     remembered,
@@ -242,8 +244,7 @@ export async function attempt<Payload, Services>(
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
     if (unvisited.length > 0) throw unknownSteps(unvisited);
-    if (!(await ledger.end(keys, outcome, steps.notes)))
-      throw new ComeBackLater("another worker went through the same steps", 0);
+    if (!(await ledger.end(keys, by, outcome, steps.notes))) throw new ComeBackLater("another worker has the job", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
     report(outcome.reason === undefined ? "completed" : "rejected");
     return outcome;
@@ -270,16 +271,18 @@ export async function attempt<Payload, Services>(
           steps.notes,
         );
       case "retry":
-        await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
+        if (!(await ledger.pause(keys, by, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes)))
+          break;
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
         report("retrying");
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
-        await ledger.pause(keys, { failure, made: queued.attemptsMade }, steps.notes);
+        if (!(await ledger.pause(keys, by, { failure, made: queued.attemptsMade }, steps.notes))) break;
         log.error({ err: error }, "failed: a person must look");
         report("failed");
         throw new AttemptFailed(error, null);
     }
+    return await putOff({ delayMs: TURN_LOOK_MS }, "another worker has the job", []);
   }
 }
 

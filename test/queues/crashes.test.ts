@@ -194,25 +194,25 @@ describe("a job that was there when its worker died of another", () => {
     const keys = engine.ledger.keys("parcel", await accepted("Naoko"), "Naoko", undefined);
     const other = engine.ledger.keys("parcel", await accepted("Ken"), "Ken", undefined);
     for (const job of [keys, other]) {
-      await engine.ledger.begin(job, { stalls: 0, made: 0 });
-      expect(await engine.ledger.begin(job, { stalls: 1, made: 0 })).toMatchObject({ state: "go", deaths: 1 });
+      await engine.ledger.begin(job, "me", { stalls: 0, made: 0 });
+      expect(await engine.ledger.begin(job, "me", { stalls: 1, made: 0 })).toMatchObject({ state: "go", deaths: 1 });
     }
-    expect(await engine.ledger.begin(other, { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
-    expect(await engine.ledger.begin(keys, { stalls: 2, made: 0 })).toEqual({ state: "not alone" });
-    await engine.ledger.pause(keys, { delayMs: 1 }, []);
-    expect(await engine.ledger.begin(keys, { stalls: 3, made: 0 })).toEqual({ state: "not alone" });
-    await engine.ledger.pause(other, { delayMs: 1 }, []); // handed back: its worker was told to stop
-    expect(await engine.ledger.begin(keys, { stalls: 3, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
-    expect(await engine.ledger.begin(keys, { stalls: 4, made: 0 })).toMatchObject({ state: "go", deaths: 3 });
-    await engine.ledger.pause(keys, { delayMs: 1 }, []);
-    expect(await engine.ledger.begin(other, { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
+    expect(await engine.ledger.begin(other, "me", { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
+    expect(await engine.ledger.begin(keys, "me", { stalls: 2, made: 0 })).toEqual({ state: "not alone" });
+    await engine.ledger.pause(keys, "me", { delayMs: 1 }, []);
+    expect(await engine.ledger.begin(keys, "me", { stalls: 3, made: 0 })).toEqual({ state: "not alone" });
+    await engine.ledger.pause(other, "me", { delayMs: 1 }, []); // handed back: its worker was told to stop
+    expect(await engine.ledger.begin(keys, "me", { stalls: 3, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
+    expect(await engine.ledger.begin(keys, "me", { stalls: 4, made: 0 })).toMatchObject({ state: "go", deaths: 3 });
+    await engine.ledger.pause(keys, "me", { delayMs: 1 }, []);
+    expect(await engine.ledger.begin(other, "me", { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
   });
 
   it("waits for its turn also where it is a sweep, which would otherwise be over without having looked", async () => {
     const queue = engine.queues.get("sweep");
     const { id = "" } = (await queue?.add("sweep", {})) ?? {};
     const keys = engine.ledger.keys("sweep", id, "sweep", undefined);
-    for (const stalls of [0, 1]) await engine.ledger.begin(keys, { stalls, made: 0 });
+    for (const stalls of [0, 1]) await engine.ledger.begin(keys, "me", { stalls, made: 0 });
     await queue?.add("sweep", {}); // the next one comes due, and leaves the work to the first
     await engine.redis.set(`${engine.prefix}:alone`, "another job");
     await engine.redis.hset(queue?.toKey(id) ?? "", "stc", 2);

@@ -124,7 +124,6 @@ describe("a request", () => {
     await engine.ledger.accept([
       {
         job: lost,
-        placeInQueue: `${engine.prefix}:nowhere`,
         door: "test",
         unless: [],
         lookFirst: false,
@@ -135,6 +134,23 @@ describe("a request", () => {
     expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
     engine.work();
     await engine.until(lost.id, "completed");
+    expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("that was cut off there keeps no retried job waiting, and is answered with what that one did", async () => {
+    refuse = true;
+    engine.work();
+    const failed = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.until(failed.id, "failed");
+    const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
+    await engine.ledger.accept([{ job: lost, door: "test", unless: [], lookFirst: false, idempotency: null }]);
+    refuse = false;
+    const queue = engine.queues.get("parcel");
+    while ((await queue?.getJobState(failed.id)) !== "failed") await new Promise((resolve) => setImmediate(resolve));
+    await (await queue?.getJob(failed.id))?.retry();
+    await engine.until(failed.id, "completed");
+    await queue?.add("parcel", { to: "Naoko" }, { jobId: lost.id }); // it was on its way all the time
+    expect(await engine.until(lost.id, "completed")).toMatchObject({ attempts: 0, result: { sent: "Naoko" } });
     expect(parcels).toEqual(["Naoko"]);
   });
 });
@@ -183,7 +199,7 @@ describe("the jobs of one account", () => {
 
   it("do not wait for those of another", async () => {
     const first = engine.ledger.keys("parcel", "held", "Naoko", "Sato");
-    await engine.ledger.begin(first, { stalls: 0, made: 0 });
+    await engine.ledger.begin(first, "me", { stalls: 0, made: 0 });
     const waiting = jobOf(await engine.accept(parcel, { to: "Aoi" }));
     const other = jobOf(await engine.accept(parcel, { to: "Ren", household: "Suzuki" }));
     engine.work();

@@ -82,10 +82,11 @@ describe.skipIf(onCluster)("a request whose answer from Redis was lost on the wa
 describe("a claim", () => {
   it("that was sent twice gets the same answer twice", async () => {
     const { keys } = await accepted();
-    await engine.ledger.begin(keys, { stalls: 0, made: 0 });
+    await engine.ledger.begin(keys, "this attempt", { stalls: 0, made: 0 });
     const claim = () => engine.ledger.claim(keys, "send", "this attempt", { suspect: false, notes: [] });
     expect([await claim(), await claim()]).toEqual([{ state: "fresh" }, { state: "fresh" }]);
     await engine.ledger.doubt(keys, "send", "this attempt", { mayLandForMs: 0, looked: false });
+    await engine.ledger.begin(keys, "a later attempt", { stalls: 0, made: 0 });
     const later = () => engine.ledger.claim(keys, "send", "a later attempt", { suspect: false, notes: [] });
     expect([(await later()).state, (await later()).state]).toEqual(["cut off", "cut off"]);
   });
@@ -100,10 +101,12 @@ describe("a claim", () => {
 describe("a worker that was thought dead", () => {
   it("frees neither the key nor the turn while another is inside a step", async () => {
     const { id, keys } = await accepted();
-    await engine.ledger.begin(keys, { stalls: 0, made: 0 });
+    await engine.ledger.begin(keys, "the other worker", { stalls: 0, made: 0 });
     await engine.ledger.claim(keys, "send", "the other worker", { suspect: false, notes: [] });
+    await engine.ledger.begin(keys, "me", { stalls: 1, made: 0 });
     await engine.ledger.pause(
       keys,
+      "me",
       { failure: { code: "x", title: "", detail: "", vendor: null, retryable: false, at: "" }, made: 0 },
       [],
     );

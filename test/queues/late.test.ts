@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
-import { UnavailableError } from "../../src/domain/errors.ts";
+import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
 import type { Breaker } from "../../src/queues/breaker.ts";
 import { type AnyJobKind, defineJobKind, type Step } from "../../src/queues/job-kind.ts";
 import type { Candidate, Ledger } from "../../src/queues/ledger.ts";
@@ -63,17 +63,16 @@ const turnLeft = async () => await engine.redis.pttl(`${engine.prefix}:turn:Sato
 describe("an account's turn", () => {
   it("stays with a job whose worker died inside a step for as long as what it sent may land", async () => {
     const { keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
-    expect(await turnLeft()).toBeLessThanOrEqual(TIMING.leaseMs);
+    await engine.ledger.begin(keys, "the dead worker", FIRST_TIME);
     await engine.ledger.claim(keys, "send", "the dead worker", NO_NOTES);
     expect(await turnLeft()).toBeGreaterThan(TIMING.settleMs);
-    await engine.ledger.begin(keys, FIRST_TIME); // another worker has it now
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
     expect(await turnLeft()).toBeGreaterThan(TIMING.settleMs);
   });
 
   it("stays with a job that sends again, from then on", async () => {
     const { keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
     await engine.ledger.claim(keys, "send", "me", NO_NOTES);
     await engine.redis.pexpire(keys.turn ?? "", 50);
     expect(await engine.ledger.resend(keys, "send", "me")).toBe(true);
@@ -82,7 +81,7 @@ describe("an account's turn", () => {
 
   it("that ran out while a worker stood still is not gone by: neither a claim nor a second sending", async () => {
     const { keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
     await engine.ledger.claim(keys, "send", "me", NO_NOTES);
     for (const holder of [null, "another job"]) {
       await engine.redis.del(keys.turn ?? "");
@@ -91,6 +90,56 @@ describe("an account's turn", () => {
       expect(await engine.ledger.resend(keys, "send", "me")).toBe(false);
       expect(await engine.redis.get(keys.turn ?? "")).toBe(holder);
     }
+  });
+});
+
+describe("an attempt that another one has overtaken", () => {
+  it("goes no further by what it read before another job of the account came and went", async () => {
+    const { keys } = await accepted();
+    const other = await accepted("Ren");
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.claim(keys, "send", "me", NO_NOTES);
+    await engine.redis.del(keys.turn ?? ""); // its worker stands still, and the turn runs out
+    await engine.ledger.begin(other.keys, "the worker next door", FIRST_TIME);
+    await engine.ledger.end(other.keys, "the worker next door", { outcome: "done", result: {} }, []);
+    await engine.ledger.begin(keys, "another", FIRST_TIME);
+    expect(await engine.ledger.claim(keys, "tell", "me", NO_NOTES)).toEqual({ state: "overtaken" });
+    expect(await engine.ledger.resend(keys, "send", "me")).toBe(false);
+    expect(await engine.ledger.end(keys, "me", { outcome: "done", result: {} }, [])).toBe(false);
+    expect(await engine.ledger.claim(keys, "tell", "another", NO_NOTES)).toEqual({ state: "fresh" });
+  });
+
+  it("is known as such also where the job takes no turns", async () => {
+    const { id } = await accepted();
+    const keys = engine.ledger.keys("parcel", id, "Naoko", undefined);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.begin(keys, "another", { stalls: 1, made: 0 });
+    await engine.ledger.pause(keys, "another", { failure, made: 0 }, []);
+    expect(await engine.ledger.claim(keys, "send", "me", NO_NOTES)).toEqual({ state: "overtaken" });
+  });
+
+  it("frees neither the turn nor the key that the other one works under", async () => {
+    const { id, keys } = await accepted();
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.begin(keys, "another", FIRST_TIME);
+    expect(await engine.ledger.pause(keys, "me", { delayMs: 1 }, [])).toBe(false);
+    expect(await engine.ledger.pause(keys, "me", { failure, made: 0 }, [])).toBe(false);
+    expect(await engine.redis.get(keys.turn ?? "")).toBe(id);
+    expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way", job: { id } });
+  });
+
+  it("does not leave the job to a person, who would find that it has attempts left", async () => {
+    let runs = 0;
+    const { id, keys } = await accepted();
+    run = async () => {
+      runs += 1;
+      if (runs > 1) return;
+      await engine.ledger.begin(keys, "another", FIRST_TIME);
+      throw new RejectedError({ code: "refused", title: "T", detail: "D", vendor: null });
+    };
+    engine.work();
+    expect(await engine.until(id, "completed", "failed")).toMatchObject({ state: "completed", attempts: 1 });
+    expect(engine.ends).toEqual(["waiting", "completed"]);
   });
 });
 
@@ -161,17 +210,19 @@ describe("what is told twice, because its answer was lost on the way,", () => {
   it("counts as one attempt where it failed, and where it ended well", async () => {
     const { id, keys } = await accepted();
     const attempts = async () => (await engine.ledger.read(id))["attempts"];
-    await engine.ledger.begin(keys, FIRST_TIME);
-    for (let time = 0; time < 2; time++) await engine.ledger.pause(keys, { delayMs: 1, failure, isGuess: false }, []);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    for (let time = 0; time < 2; time++)
+      await engine.ledger.pause(keys, "me", { delayMs: 1, failure, isGuess: false }, []);
     expect(await attempts()).toBe("1");
     await engine.ledger.pause(
       keys,
+      "me",
       { delayMs: 1, failure: { ...failure, at: "2026-11-24T00:00:01.000Z" }, isGuess: false },
       [],
     );
     expect(await attempts()).toBe("2");
     for (let time = 0; time < 2; time++)
-      expect(await engine.ledger.end(keys, { outcome: "done", result: {} }, [])).toBe(true);
+      expect(await engine.ledger.end(keys, "me", { outcome: "done", result: {} }, [])).toBe(true);
     expect(await attempts()).toBe("3");
   });
 
@@ -179,22 +230,21 @@ describe("what is told twice, because its answer was lost on the way,", () => {
     const first = await accepted();
     const candidate: Candidate = {
       job: engine.ledger.keys("parcel", "candidate", "Naoko", "Sato"),
-      placeInQueue: engine.queues.get("parcel")?.toKey("candidate") ?? "",
       door: "test",
       unless: [],
       lookFirst: false,
       idempotency: null,
     };
     expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
-    await engine.ledger.begin(first.keys, FIRST_TIME);
-    await engine.ledger.end(first.keys, { outcome: "done", result: {} }, []);
+    await engine.ledger.begin(first.keys, "me", FIRST_TIME);
+    await engine.ledger.end(first.keys, "me", { outcome: "done", result: {} }, []);
     // Its place in the queue is taken by now, so as new work it would never begin.
     expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
     const reused = { client: "portal", key: "1" };
     await engine.accept(parcel, { to: "Ren" }, { idempotency: reused });
     const other = {
       ...candidate,
-      placeInQueue: `${candidate.placeInQueue}2`,
+      job: engine.ledger.keys("parcel", "another candidate", "Naoko", "Sato"),
       idempotency: { ...reused, body: "another" },
     };
     for (let time = 0; time < 2; time++) expect(await engine.ledger.accept([other])).toEqual([{ how: "key-reused" }]);
@@ -204,11 +254,11 @@ describe("what is told twice, because its answer was lost on the way,", () => {
 describe("a job that was left to a person", () => {
   it("is not begun by a worker that took it before, but by a person's retry", async () => {
     const { keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
-    expect(await engine.ledger.begin(keys, FIRST_TIME)).toEqual({ state: "failed", failure });
-    expect(await engine.ledger.begin(keys, { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
-    expect(await engine.ledger.begin(keys, FIRST_TIME)).toMatchObject({ state: "go" });
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.pause(keys, "me", { failure, made: 0 }, []);
+    expect(await engine.ledger.begin(keys, "me", FIRST_TIME)).toEqual({ state: "failed", failure });
+    expect(await engine.ledger.begin(keys, "me", { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
+    expect(await engine.ledger.begin(keys, "me", FIRST_TIME)).toMatchObject({ state: "go" });
   });
 
   it("by a worker that died before it could say so to the queue, is failed there without another attempt", async () => {
@@ -217,8 +267,8 @@ describe("a job that was left to a person", () => {
       runs += 1;
     };
     const { id, keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.pause(keys, "me", { failure, made: 0 }, []);
     engine.work();
     expect(await engine.until(id, "failed")).toMatchObject({ attempts: 1, failure: { code: "x" } });
     while ((await engine.queues.get("parcel")?.getJobState(id)) !== "failed")
@@ -231,12 +281,18 @@ describe("a job that was left to a person", () => {
 
   it("stays so whatever a worker that was thought dead still met, and gives its key back once nothing may land", async () => {
     const { id, keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
+    await engine.ledger.begin(keys, "the late worker", FIRST_TIME);
     await engine.ledger.claim(keys, "send", "the late worker", NO_NOTES);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.pause(keys, "me", { failure, made: 0 }, []);
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way" });
     await engine.ledger.release(keys, "send", "the late worker");
-    await engine.ledger.pause(keys, { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false }, []);
+    await engine.ledger.pause(
+      keys,
+      "the late worker",
+      { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false },
+      [],
+    );
     const ledger = await engine.ledger.read(id);
     expect(ledger).toMatchObject({ attempts: "1", failure: JSON.stringify(failure) });
     expect(ledger["next"]).toBeUndefined();
@@ -245,9 +301,9 @@ describe("a job that was left to a person", () => {
 
   it("and then ended by that worker, is not failed by what a third one met", async () => {
     const { id, keys } = await accepted();
-    await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.end(keys, { outcome: "done", result: {} }, []);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.begin(keys, "me", FIRST_TIME);
+    await engine.ledger.end(keys, "me", { outcome: "done", result: {} }, []);
+    await engine.ledger.pause(keys, "me", { failure, made: 0 }, []);
     const ledger = await engine.ledger.read(id);
     expect([ledger["failed"], ledger["failure"], ledger["attempts"]]).toEqual([undefined, undefined, "1"]);
   });

@@ -8,22 +8,15 @@ function ledgerOf(redis: RedisStandIn, id: string): ReadonlyMap<string, string> 
 }
 
 /**
- * The jobs that have not ended, those that were promised and are in no queue among them. A retried job waits where another
- * one keeps its natural key: one that failed in doubt, until a person has dealt with that; and one that nobody was promised
- * and that was cut off before it was in a queue, until somebody asks for it again, as all do in the end (`areAllAsked`).
+ * The jobs that have not ended, those that were promised and are in no queue among them. A retried job whose natural key
+ * another one keeps, which failed in doubt, waits until a person has dealt with that one.
  */
-export function openJobs(
-  { queue, server: { redis } }: Surroundings,
-  promised: ReadonlyMap<string, Wanted>,
-  areAllAsked: boolean,
-): string[] {
+export function openJobs({ queue, server: { redis } }: Surroundings, promised: ReadonlyMap<string, Wanted>): string[] {
   const open = [...promised.keys()].filter((id) => !queue.jobs.has(id));
   for (const { id, state } of queue.jobs.values()) {
     if (state === "completed" || state === "failed") continue;
     const holder = redis.call("HGET", [ledgerOf(redis, id).get("natural") ?? "", "now"]);
-    const isHeld = typeof holder === "string" && holder !== id;
-    const held = isHeld ? (queue.jobs.get(holder)?.state ?? "in no queue") : "free";
-    if (held !== "failed" && (held !== "in no queue" || areAllAsked)) open.push(id);
+    if (typeof holder !== "string" || holder === id || queue.jobs.get(holder)?.state !== "failed") open.push(id);
   }
   return open;
 }

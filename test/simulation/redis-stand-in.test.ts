@@ -205,7 +205,6 @@ function anyOperation(random: Random): Operation {
         await engine.ledger.accept([
           {
             job: keys(engine),
-            placeInQueue: `${engine.prefix}:place:${id}`,
             door: by,
             unless,
             lookFirst,
@@ -213,7 +212,6 @@ function anyOperation(random: Random): Operation {
           },
           {
             job: engine.ledger.keys("parcel", `${id}b`, "n9", "Sato"),
-            placeInQueue: `${engine.prefix}:place:${id}b`,
             door: step,
             unless: [],
             lookFirst: false,
@@ -224,7 +222,7 @@ function anyOperation(random: Random): Operation {
     { words: words("known"), on: async (engine) => await engine.ledger.known({ job: keys(engine), idempotency }) },
     {
       words: words("begin", stalls, made),
-      on: async (engine) => await engine.ledger.begin(keys(engine), { stalls, made }),
+      on: async (engine) => await engine.ledger.begin(keys(engine), by, { stalls, made }),
     },
     {
       words: words("claim", suspect, notes),
@@ -243,12 +241,12 @@ function anyOperation(random: Random): Operation {
     },
     {
       words: words("pause", paused, notes),
-      on: async (engine) => await engine.ledger.pause(keys(engine), paused, notes),
+      on: async (engine) => await engine.ledger.pause(keys(engine), by, paused, notes),
     },
     {
       words: words("end", notes),
       on: async (engine) =>
-        await engine.ledger.end(keys(engine), { outcome: suspect ? "rejected" : "done", result: { x: 1 } }, notes),
+        await engine.ledger.end(keys(engine), by, { outcome: suspect ? "rejected" : "done", result: { x: 1 } }, notes),
     },
     { words: words("read"), on: async (engine) => await engine.ledger.read(id) },
     { words: words("enter"), on: async (engine) => await engine.breaker.enter() },

@@ -160,8 +160,7 @@ async function live(time: Time, random: Random): Promise<Report> {
     for (const { id, state } of queue.jobs.values()) if (state === "failed") queue.retry(id);
   };
 
-  let areAllAsked = false;
-  const open = () => openJobs(surroundings, promised, areAllAsked);
+  const open = () => openJobs(surroundings, promised);
   await time.passUntil(() => time.nowMs() >= faultsMs, faultsMs);
   faults.stop();
   for (const { process } of running) process.clockAheadMs = 0;
@@ -175,11 +174,9 @@ async function live(time: Time, random: Random): Promise<Report> {
   judgeWorld({ ...surroundings, runs, accuse, isMended: false });
   retryAll();
   await finish("after all were retried");
-  const waits = (id: string) => !["completed", "failed"].includes(queue.jobs.get(id)?.state ?? "");
-  const asked = [...promised].filter(([id]) => waits(id) || random.next() < 0.5);
-  for (const [, wanted] of asked) ask({ ...wanted, once: null }, 1);
+  const asked = [...promised.values()].filter(() => random.next() < 0.5);
+  for (const wanted of asked) ask({ ...wanted, once: null }, 1);
   await time.passUntil(() => false, time.nowMs() + 5000);
-  areAllAsked = true;
   await finish("after all were asked for again");
   retryAll();
   await finish("at the end");
