@@ -147,6 +147,7 @@ export function takeOver(time: Time): () => void {
     random: Math.random,
     stackTraceLimit: Error.stackTraceLimit,
     timeout: AbortSignal.timeout.bind(AbortSignal),
+    any: AbortSignal.any.bind(AbortSignal),
   };
   const wallMs = () => BEGINNING_MS + time.nowMs() + (time.current()?.clockAheadMs ?? 0);
   const rings = new Map<number, Happening>();
@@ -181,13 +182,20 @@ export function takeOver(time: Time): () => void {
     ring(() => controller.abort("the deadline"), ms);
     return controller.signal;
   };
+  // Node's own would keep each world for ever in which somebody died while waiting for a signal.
+  AbortSignal.any = (signals) => {
+    const controller = new AbortController();
+    for (const signal of signals) signal.addEventListener("abort", () => controller.abort(signal.reason));
+    return controller.signal;
+  };
   performance.now = time.nowMs;
   return () => {
-    const { random, timeout, stackTraceLimit, ...globals } = kept;
+    const { random, timeout, any, stackTraceLimit, ...globals } = kept;
     Object.assign(globalThis, globals);
     Math.random = random;
     Error.stackTraceLimit = stackTraceLimit;
     AbortSignal.timeout = timeout;
+    AbortSignal.any = any;
     Reflect.deleteProperty(performance, "now"); // the real one is its prototype's
   };
 }
