@@ -186,11 +186,10 @@ local stalls = tonumber(ARGV[5])
 if KEYS[4] or job.by or stalls > 0 or job.next or job.failed then redis.call('HSET', KEYS[1], 'by', ARGV[9]) end
 
 local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
--- Who was cut off before it was in the queue was promised to nobody, and may never come: the key is not kept for it.
+-- A job that is in no queue (it was cut off on its way there, and promised to nobody) may never come: nobody waits for it.
 if key[1] and key[1] ~= id and redis.call('EXISTS', string.sub(ARGV[10], 1, -1 - #id) .. key[1]) == 1 then return { 'wait' } end
 
--- Another job had the key since this one was accepted (it failed, or was cut off as above), and has done the same work: that
--- is the answer.
+-- A job that lost its key (it failed, or was in no queue) to one that has done the same work since: that is the answer.
 if job.accepted and key[2] ~= id and key[3] == 'done' and tonumber(key[4] or 0) > tonumber(job.accepted) then
   local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
   if outcome then
