@@ -129,7 +129,7 @@ export function vendorCall({
         title: `${VENDOR_NAMES[vendor]} is away.`,
         detail: "Its last calls all failed. The job waits, and goes on by itself once it answers again.",
         vendor,
-        scope: "vendor",
+        scope: "breaker",
         retryAfterMs: openForMs,
       });
     }

@@ -64,12 +64,15 @@ export function needsPerson(code: string, title: string, detail: string): Reject
 
 /** It never got through: nothing happened, and trying again helps. A read whose answer was lost is one of these. */
 export class UnavailableError extends HandoffError {
-  /** `call`: only this call met an obstacle (a locked row). `vendor`: the whole system is away or has had enough of us. */
-  readonly scope: "call" | "vendor";
+  /**
+   * `call`: only this call met an obstacle (a locked row). `vendor`: the whole system is away or has had enough of us.
+   * `breaker`: it was, and so the call was not even made.
+   */
+  readonly scope: "call" | "vendor" | "breaker";
   /** The system's own wish, in milliseconds from now; null where it named none. */
   readonly retryAfterMs: number | null;
 
-  constructor(fault: Fault & { readonly scope: "call" | "vendor"; readonly retryAfterMs?: number | null }) {
+  constructor(fault: Fault & { readonly scope: "call" | "vendor" | "breaker"; readonly retryAfterMs?: number | null }) {
     super(fault);
     this.scope = fault.scope;
     this.retryAfterMs = fault.retryAfterMs ?? null;

@@ -38,10 +38,12 @@ export type AfterFailure =
 export function afterFailure(error: ClassifiedError, facts: RetryFacts): AfterFailure {
   if (error instanceof RejectedError || error instanceof InDoubtError) return { next: "fail" };
   const asked = error instanceof UnavailableError ? Math.min(error.retryAfterMs ?? 0, LONGEST_ASKED_MS) : 0;
-  // A write that was sent counts even then: an order that alone upsets its vendor must reach a person.
-  if (facts.breakerOpenMs !== null && error instanceof UnavailableError) {
+  // A write that was sent counts even then: an order that alone upsets its vendor must reach a person. A call that the breaker
+  // kept from being made counts never, also where another one has closed it since.
+  const { breakerOpenMs } = facts;
+  if (error instanceof UnavailableError && (breakerOpenMs !== null || error.scope === "breaker")) {
     if (facts.outageMs > LONGEST_OUTAGE_MS) return { next: "fail" };
-    return { next: "wait", delayMs: waitForVendorMs(Math.max(facts.breakerOpenMs, asked), facts) };
+    return { next: "wait", delayMs: waitForVendorMs(Math.max(breakerOpenMs ?? 0, asked), facts) };
   }
   if (facts.spent >= facts.allowed) return { next: "fail" };
   const jittered = facts.random * Math.min(LONGEST_DELAY_MS, facts.baseMs * 2 ** (facts.spent - 1));

@@ -7,7 +7,7 @@ import type { VendorCall } from "../../src/domain/vendor-call.ts";
 /** What an error means, in the terms of the tables: `after` is the vendor's own wish, in milliseconds. */
 export type Meaning =
   | { readonly rejected: string }
-  | { readonly unavailable: "call" | "vendor"; readonly code: string; readonly after?: number }
+  | { readonly unavailable: UnavailableError["scope"]; readonly code: string; readonly after?: number }
   | { readonly unknown: string; readonly mayStillLand: boolean };
 
 export function meaning(error: ClassifiedError): Meaning {

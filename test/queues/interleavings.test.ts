@@ -8,8 +8,10 @@ import { UnavailableError, UnknownOutcomeError } from "../../src/domain/errors.t
 import { openIntake } from "../../src/queues/intake.ts";
 import { type AnyJobKind, defineJobKind, type Step } from "../../src/queues/job-kind.ts";
 import { openLedger } from "../../src/queues/ledger.ts";
+import { openMetrics } from "../../src/metrics.ts";
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
+import { vendorCall } from "../../src/services.ts";
 import { onCluster, startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
@@ -186,6 +188,31 @@ describe("while a vendor is away", () => {
     engine.work();
     expect(await engine.until(id, "completed")).toMatchObject({ attempts: 1 });
     expect(calls).toEqual(["send", "look", "look", "send"]);
+  });
+
+  it("a job whose call was not made has spent no attempt, also where another job found the vendor back meanwhile", async () => {
+    const call = vendorCall({
+      vendor: "whmcs",
+      breaker: engine.breakers.whmcs,
+      metrics: openMetrics(),
+      deadlineMs: 1000,
+      cut: new AbortController().signal,
+    });
+    let notMade = 0;
+    run = async () => {
+      if (notMade === 5) return;
+      await engine.breakers.whmcs.report(new UnavailableError({ ...fault, scope: "vendor", retryAfterMs: 100 }));
+      try {
+        await call("GetClients", async () => undefined);
+      } catch (error) {
+        notMade += 1;
+        await engine.breakers.whmcs.report(undefined); // the other job's call went well
+        throw error;
+      }
+    };
+    const { id } = await accepted();
+    engine.work();
+    expect(await engine.until(id, "completed", "failed")).toMatchObject({ state: "completed", attempts: 1 });
   });
 
   it("a write that it never answers is not sent more often than attempts allow", async () => {
