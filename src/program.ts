@@ -17,6 +17,7 @@ import { kinds, provisioning } from "./processors/index.ts";
 import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
+import { openFinding } from "./queues/finding.ts";
 import { openFollow } from "./queues/follow.ts";
 import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
@@ -173,6 +174,7 @@ function prepareWorker(
     allowances,
     ledger,
     intake,
+    finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
     kinds,
     services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),

@@ -41,6 +41,8 @@ export interface JobFacts {
    */
   readonly resumed: boolean;
   readonly hand: Hand;
+  /** From now on people find the job by `value`, an id that its payload does not hold. */
+  readonly foundBy: (value: string) => void;
 }
 
 /**

@@ -1,4 +1,6 @@
+import { GROUPING } from "./failure-groups.ts";
 import { script, wholeScript } from "./script.ts";
+import { TELLING } from "./story.ts";
 
 /** How long the place of a candidate that is not wanted is kept taken: longer than any door waits for Redis. */
 const UNWANTED_MS = 60_000;
@@ -38,7 +40,8 @@ end
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
- *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one), `outcome` (JSON), `finished` (ms)
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
+ *   `group` (the failure group that it is in, see `failure-groups.ts`), `outcome` (JSON), `finished` (ms)
  * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
@@ -150,7 +153,7 @@ return answers
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
-export const begin = script(`${CHANGED}
+export const begin = script(`${CHANGED}${GROUPING}${TELLING}
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
 local job, names, results, effect = {}, {}, {}, false
@@ -180,6 +183,7 @@ if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumbe
     redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
     redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    leave_group(id)
     changed()
     return { 'ended', outcome }
   end
@@ -189,7 +193,10 @@ end
 -- then nothing is written down.
 local stalls, known, deaths = tonumber(ARGV[5]), tonumber(job.stalls or 0), tonumber(job.deaths or 0)
 if stalls ~= known then
-  if stalls > known and (known == 0 or job.inside) then deaths = deaths + 1 end
+  if stalls > known and (known == 0 or job.inside) then
+    deaths = deaths + 1
+    tell({ at = now, what = 'died' })
+  end
   redis.call('HSET', KEYS[1], 'stalls', stalls, 'deaths', deaths)
   redis.call('HDEL', KEYS[1], 'inside')
 end
@@ -223,6 +230,7 @@ end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
   redis.call('PERSIST', KEYS[1])
+  leave_group(id)
   redis.call('HDEL', KEYS[1], 'spent', 'guesses', 'outage', 'away')
   job.spent, job.outage, job.away = nil, nil, nil
 end
@@ -338,10 +346,11 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it,
+ * the failure group that it joins where it is left to a person (a Redis key), notes.
  */
-export const pause = script(`${RECORD}${CHANGED}
-record(8)
+export const pause = script(`${RECORD}${CHANGED}${GROUPING}${TELLING}
+record(9)
 -- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met counts no more.
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
 local late = ARGV[2] ~= '' and (ends[1] or ends[2])
@@ -364,7 +373,7 @@ end
 if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
-    redis.call('HSETNX', KEYS[1], 'outage', now)
+    if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2] }) end
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
     -- It was an outage: the attempts that were spent on finding that out are given back.
     local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
@@ -375,7 +384,8 @@ if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV
     end
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
-    redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+    local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+    tell({ at = now, what = delay < 0 and 'failed' or 'retrying', attempt = attempt, failure = ARGV[2] })
     if ARGV[6] == '1' then
       redis.call('HINCRBY', KEYS[1], 'guesses', 1)
     else
@@ -390,6 +400,7 @@ if not late and delay >= 0 then
 elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  join_group(id, ARGV[8], now, ARGV[2], ARGV[5])
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
 if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then

@@ -3,14 +3,10 @@ import { RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome, Unless } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
+import { groupKey } from "./failure-groups.ts";
+import { FAILED_KEPT_MS, MEMORY_MS } from "./retention.ts";
 import * as scripts from "./ledger-scripts.ts";
 import type { Sealing } from "./sealing.ts";
-
-/** How long the natural keys and the ledgers of jobs that ended well are remembered. */
-export const MEMORY_MS = 30 * 86_400_000;
-
-/** Failed jobs wait for a person this long, with the personal data sealed in them (`design.md`, Decisions). */
-export const FAILED_KEPT_MS = 90 * 86_400_000;
 
 /** Idempotency keys, at least as long as the contract's section 3 promises. */
 const IDEMPOTENCY_MS = 7 * 86_400_000;
@@ -91,8 +87,11 @@ export type Pause =
   | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
   /** It waits for a vendor that is away: this attempt does not count. */
   | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
-  /** It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late. */
-  | { readonly failure: Failure; readonly made: number };
+  /**
+   * It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late.
+   * `step`: in which it failed; null where in none.
+   */
+  | { readonly failure: Failure; readonly made: number; readonly step: string | null };
 
 export type Claim =
   /** Another worker gave another result for what is noted. */
@@ -301,6 +300,7 @@ export function openLedger({
         FAILED_KEPT_MS,
         "isGuess" in pause && pause.isGuess ? 1 : 0,
         "made" in pause ? pause.made : 0,
+        "made" in pause ? groupKey(prefix, { kind: job.kind, step: pause.step, code: pause.failure.code }) : "",
         ...notesOf(job, notes),
       ]);
     },

@@ -205,7 +205,7 @@ describe("a job that was left to a person", () => {
   it("is not begun by a worker that took it before, but by a person's retry", async () => {
     const { keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     expect(await engine.ledger.begin(keys, FIRST_TIME)).toEqual({ state: "failed", failure });
     expect(await engine.ledger.begin(keys, { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
     expect(await engine.ledger.begin(keys, FIRST_TIME)).toMatchObject({ state: "go" });
@@ -218,7 +218,7 @@ describe("a job that was left to a person", () => {
     };
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     engine.work();
     expect(await engine.until(id, "failed")).toMatchObject({ attempts: 1, failure: { code: "x" } });
     while ((await engine.queues.get("parcel")?.getJobState(id)) !== "failed")
@@ -233,7 +233,7 @@ describe("a job that was left to a person", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
     await engine.ledger.claim(keys, "send", "the late worker", NO_NOTES);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way" });
     await engine.ledger.release(keys, "send", "the late worker");
     await engine.ledger.pause(keys, { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false }, []);
@@ -247,7 +247,7 @@ describe("a job that was left to a person", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
     await engine.ledger.end(keys, { outcome: "done", result: {} }, []);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     const ledger = await engine.ledger.read(id);
     expect([ledger["failed"], ledger["failure"], ledger["attempts"]]).toEqual([undefined, undefined, "1"]);
   });
