@@ -8,18 +8,21 @@ import type { Failure } from "./job-view.ts";
  * account (where a kind has none: each natural key) has.
  */
 
-/** For the scripts: KEYS[1] is the job's ledger, the last of KEYS[2] and KEYS[4] says whose it is. */
+/**
+ * For the scripts: KEYS[1] is the job's ledger, KEYS[4], or else KEYS[2], says whose it is. A job that was retried with
+ * others, and fails again, is told to `bulk` (see `retry-all.ts`).
+ */
 export const GROUPING = `
 local function group_index(group)
   return string.match(group, '^(.+):')
 end
 
 local function leave_group(id)
-  local group = redis.call('HGET', KEYS[1], 'group')
+  local stands = redis.call('HMGET', KEYS[1], 'group', 'whose')
+  local group, whose = stands[1], stands[2]
   if not group then return end
-  redis.call('HDEL', KEYS[1], 'group')
+  redis.call('HDEL', KEYS[1], 'group', 'whose')
   if redis.call('ZREM', group, id) == 0 then return end
-  local whose = KEYS[4] or KEYS[2]
   if redis.call('HINCRBY', group .. ':whose', whose, -1) <= 0 then redis.call('HDEL', group .. ':whose', whose) end
   if redis.call('EXISTS', group) == 0 then
     redis.call('DEL', group .. ':about', group .. ':whose')
@@ -29,9 +32,12 @@ end
 
 local function join_group(id, group, now, failure, kept)
   leave_group(id)
-  redis.call('HSET', KEYS[1], 'group', group)
+  local whose = KEYS[4] or KEYS[2]
+  redis.call('HSET', KEYS[1], 'group', group, 'whose', whose)
   redis.call('ZADD', group, redis.call('HGET', KEYS[1], 'accepted') or now, id)
-  redis.call('HINCRBY', group .. ':whose', KEYS[4] or KEYS[2], 1)
+  redis.call('HINCRBY', group .. ':whose', whose, 1)
+  local bulk = redis.call('HGET', KEYS[1], 'bulk')
+  if bulk then redis.call('ZADD', bulk .. ':again', now, id) end
   redis.call('HSETNX', group .. ':about', 'first', now)
   redis.call('HSET', group .. ':about', 'last', now, 'failure', failure)
   redis.call('ZADD', group_index(group), now, string.sub(group, #group_index(group) + 2))

@@ -41,7 +41,7 @@ end
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
- *   `group` (the failure group that it is in, see `failure-groups.ts`), `outcome` (JSON), `finished` (ms)
+ *   `group` and `whose` (the failure group that it is in, see `failure-groups.ts`), `bulk` (with which it was last retried, see `retry-all.ts`), `outcome` (JSON), `finished` (ms)
  * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
@@ -419,12 +419,13 @@ return 0
  * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
  */
-export const end = script(`${RECORD}${CHANGED}
+export const end = script(`${RECORD}${CHANGED}${GROUPING}
 if record(5) then return 1 end
 if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
+leave_group(id)
 redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()

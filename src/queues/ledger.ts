@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { RejectedError, type Vendor } from "../domain/errors.ts";
+import { type Reason, RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome, Unless } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
@@ -195,6 +195,11 @@ export function openLedger({
       return underWay === null ? null : { how: "under-way", id: underWay };
     },
 
+    /** The job that was accepted under a caller's key; null where there is none (any more). */
+    async withKey(idempotency: { readonly client: string; readonly key: string }): Promise<string | null> {
+      return await redis.hget(onceKey(idempotency), "job");
+    },
+
     /** The job that last had the natural key, or has it. */
     async last({ natural }: Pick<JobKeys, "natural">): Promise<string | null> {
       return await redis.hget(natural, "last");
@@ -309,6 +314,17 @@ export function openLedger({
     async end(job: JobKeys, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
       const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, ...notesOf(job, notes)];
       return (await scripts.end(redis, allKeys(job), args)) === 0;
+    },
+
+    /**
+     * Closes a job that failed, without doing the rest of it. Its natural key counts as failed, so that no sweep takes the
+     * same work in again; false where it has ended meanwhile.
+     */
+    async discard(job: JobKeys, reason: Reason): Promise<boolean> {
+      const outcome: Outcome = { outcome: "rejected", result: {}, reason };
+      if ((await redis.hexists(ledgerKey(job.id), "failed")) === 0) return false;
+      await scripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), "failed", MEMORY_MS]);
+      return true;
     },
 
     /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */
