@@ -98,6 +98,11 @@ it("no command of the scripts tells them apart either", async () => {
       ["PERSIST", key],
       ["PTTL", key],
       ["TYPE", key],
+      ["LPUSH", key, word(), word()],
+      ["LPUSH", key],
+      ["LRANGE", key, "0", "-1"],
+      ["ZADD", key, random.oneOf(["0", "7", "x"]), word()],
+      ["ZSCORE", key, word()],
       ["PUBLISH", key, ""],
     ]);
     said.push(command.join(" "));
@@ -153,6 +158,8 @@ function engineOn(redis: Connection, prefix: string) {
 
 type Engine = ReturnType<typeof engineOn>;
 
+const queueOf = ({ prefix }: Engine) => ({ name: "parcel", toKey: (name: string) => `${prefix}:parcel:${name}` });
+
 interface Operation {
   readonly words: string;
   readonly on: (engine: Engine) => Promise<unknown>;
@@ -202,10 +209,10 @@ function anyOperation(random: Random): Operation {
     {
       words: words("accept", unless, idempotency),
       on: async (engine) =>
-        await engine.ledger.accept([
+        await engine.ledger.accept(queueOf(engine), [
           {
             job: keys(engine),
-            placeInQueue: `${engine.prefix}:place:${id}`,
+            data: '{"to":"Naoko"}',
             door: by,
             unless,
             lookFirst,
@@ -213,7 +220,7 @@ function anyOperation(random: Random): Operation {
           },
           {
             job: engine.ledger.keys("parcel", `${id}b`, "n9", "Sato"),
-            placeInQueue: `${engine.prefix}:place:${id}b`,
+            data: '{"to":"Ren"}',
             door: step,
             unless: [],
             lookFirst: false,
@@ -291,10 +298,22 @@ async function passIn(redis: Connection, prefix: string, ms: number): Promise<vo
 async function dumpOf(redis: Connection, prefix: string): Promise<unknown> {
   const all: Record<string, unknown> = {};
   for (const key of await keysIn(redis, prefix)) {
-    const type = await redis.type(key);
-    all[key] = { left: await redis.pttl(key), kept: type === "hash" ? await redis.hgetall(key) : await redis.get(key) };
+    all[key] = { left: await redis.pttl(key), kept: await valueOf(redis, key) };
   }
   return all;
+}
+
+async function valueOf(redis: Connection, key: string): Promise<unknown> {
+  switch (await redis.type(key)) {
+    case "hash":
+      return await redis.hgetall(key);
+    case "list":
+      return await redis.lrange(key, 0, -1);
+    case "zset":
+      return await redis.zscore(key, "0"); // the marker of a queue has one member
+    default:
+      return await redis.get(key);
+  }
 }
 
 /** HGETALL gives its pairs in any order. */

@@ -2,20 +2,33 @@ import { createHash } from "node:crypto";
 import type { Connection } from "../../src/queues/connection.ts";
 import { type Reply, RedisError, runScript } from "./lua.ts";
 
-/** A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock. */
+/**
+ * A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock; `pushed` hears of
+ * what is put into a list.
+ */
 export type RedisStandIn = ReturnType<typeof redisStandIn>;
 
 type Hash = Map<string, string>;
+type List = string[];
+interface Scores {
+  readonly scores: Map<string, string>;
+}
 
 interface Entry {
-  readonly value: string | Hash;
+  readonly value: string | Hash | List | Scores;
   /** By Redis's clock; null where it stays. */
   expiresAt: number | null;
 }
 
 const OK = { status: "OK" };
 
-export function redisStandIn({ nowMs }: { nowMs: () => number }) {
+export function redisStandIn({
+  nowMs,
+  pushed = () => undefined,
+}: {
+  nowMs: () => number;
+  pushed?: (list: string, items: readonly string[]) => void;
+}) {
   const entries = new Map<string, Entry>();
   const scripts = new Map<string, string>();
   let restarts = 0;
@@ -28,8 +41,19 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
   };
   const hashOf = (key: string): Hash | undefined => {
     const value = entryOf(key)?.value;
-    if (typeof value === "string") throw wrongType();
+    if (value !== undefined && !(value instanceof Map)) throw wrongType();
     return value;
+  };
+  const listOf = (key: string): List | undefined => {
+    const value = entryOf(key)?.value;
+    if (value !== undefined && !Array.isArray(value)) throw wrongType();
+    return value;
+  };
+  const scoresOf = (key: string): Scores["scores"] | undefined => {
+    const value = entryOf(key)?.value;
+    if (value === undefined) return undefined;
+    if (typeof value === "string" || !("scores" in value)) throw wrongType();
+    return value.scores;
   };
   const hashFor = (key: string): Hash => {
     const known = hashOf(key);
@@ -44,7 +68,7 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
     EXISTS: (keys) => keys.filter((key) => entryOf(key) !== undefined).length,
     GET([key = ""]) {
       const value = entryOf(key)?.value;
-      if (value instanceof Map) throw wrongType();
+      if (value !== undefined && typeof value !== "string") throw wrongType();
       return value ?? null;
     },
     SET([key = "", value = "", unit, ms]) {
@@ -108,8 +132,25 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
     },
     TYPE([key = ""]) {
       const value = entryOf(key)?.value;
-      return { status: value === undefined ? "none" : typeof value === "string" ? "string" : "hash" };
+      return { status: value === undefined ? "none" : typeOf(value) };
     },
+    LPUSH([key = "", ...items]) {
+      if (items.length === 0) throw new RedisError("ERR wrong number of arguments for 'lpush' command");
+      const value = [...items.toReversed(), ...(listOf(key) ?? [])];
+      entries.set(key, { value, expiresAt: entryOf(key)?.expiresAt ?? null });
+      pushed(key, items);
+      return value.length;
+    },
+    LRANGE: ([key = "", from, to]) => listOf(key)?.slice(whole(from), whole(to) + 1 || undefined) ?? [],
+    ZADD([key = "", score = "", member = ""]) {
+      if (score === "" || Number.isNaN(Number(score))) throw new RedisError("ERR value is not a valid float");
+      const scores = scoresOf(key);
+      if (scores === undefined) entries.set(key, { value: { scores: new Map([[member, score]]) }, expiresAt: null });
+      const isNew = scores?.has(member) !== true;
+      scores?.set(member, score);
+      return isNew ? 1 : 0;
+    },
+    ZSCORE: ([key = "", member = ""]) => scoresOf(key)?.get(member) ?? null,
     PUBLISH: () => 0,
     TIME() {
       const ms = Math.floor(nowMs());
@@ -146,7 +187,7 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
 }
 
 /** The commands of a client that are one word and plain arguments. */
-const PLAIN = ["del", "get", "hget", "hmget", "hset", "pexpire", "pttl", "type"] as const;
+const PLAIN = ["del", "get", "hget", "hmget", "hset", "lrange", "pexpire", "pttl", "type", "zscore"] as const;
 
 /** A connection to the stand-in, each of whose calls goes `through` something. */
 export function connectionTo(
@@ -179,6 +220,12 @@ export function recordOf(pairs: unknown): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at] ?? "", flat[2 * at + 1] ?? ""]),
   );
+}
+
+function typeOf(value: Entry["value"]): string {
+  if (typeof value === "string") return "string";
+  if (value instanceof Map) return "hash";
+  return Array.isArray(value) ? "list" : "zset";
 }
 
 function wrongType(): RedisError {
