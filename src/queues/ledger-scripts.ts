@@ -1,9 +1,6 @@
 import { GROUPING } from "./failure-groups.ts";
-import { script, wholeScript } from "./script.ts";
+import { script } from "./script.ts";
 import { TELLING } from "./story.ts";
-
-/** How long the place of a candidate that is not wanted is kept taken: longer than any door waits for Redis. */
-const UNWANTED_MS = 60_000;
 
 /** Salesforce sends a message for a day: some forty doors' names. */
 const LONGEST_DOORS = 2000;
@@ -56,18 +53,20 @@ end
  */
 
 /**
- * Takes requests down, one after the other. KEYS: era, then four for each request: natural key, ledger of the candidate,
- * the candidate's place in the queue, idempotency key (any key where the caller gave none). ARGV: how long idempotency keys
- * are kept (ms), how long Redis stays suspect after a restart (ms), then six for each request: candidate id, kind, door,
- * how an earlier job may have ended that answers in its place ('done', 'failed', or both), whether it looks before it
- * writes (0 or 1), body hash (empty where the caller gave no key). Returns for each request how, the id of the job that
- * answers, when it was accepted (ms, as text); or 'error' and Redis's words, which leaves the others alone.
+ * Takes requests of one kind down, one after the other, and puts those that are new into BullMQ's queue: claimed and queued
+ * is one thing. KEYS: era, of the queue its waiting jobs, its meta data and its marker, then four for each request: natural
+ * key, ledger of the candidate, its place in the queue, idempotency key (any key where the caller gave none). ARGV: how long
+ * idempotency keys are kept (ms), how long Redis stays suspect after a restart (ms), kind, BullMQ's options of a job (JSON),
+ * then six for each request: candidate id, door, how an earlier job may have ended that answers in its place ('done',
+ * 'failed', or both), whether it looks before it writes (0 or 1), body hash (empty where the caller gave no key), payload
+ * (JSON). Returns for each request how, the id of the job that answers, when it was accepted (ms, as text); or 'error' and
+ * Redis's words, which leaves the others alone.
  *
- * The candidates are put into the queue right behind this call, without waiting for its answer. Where one is not wanted,
- * its place is taken here, so that BullMQ finds it there already and leaves it alone. That needs this call to come first
- * whatever happens, so it is sent whole: a script that Redis had forgotten would come again behind.
+ * A job stands in the queue as BullMQ itself would have put it there (a test compares them), but for the two entries in
+ * BullMQ's stream of events, which nobody reads. BullMQ's own call for each job would cost a request more than all the rest here.
  */
-export const accept = wholeScript(`
+export const accept = script(`
+local kind, options = ARGV[3], ARGV[4]
 local now, run = now_ms(), run_id()
 local era = redis.call('HMGET', KEYS[1], 'run', 'since')
 local since = tonumber(era[2] or 0)
@@ -76,11 +75,6 @@ if era[1] ~= run then
   redis.call('HSET', KEYS[1], 'run', run, 'since', since)
 end
 local after_restart = now - since < tonumber(ARGV[2])
-
-local function unwanted(place, how, id)
-  redis.call('HSET', place, 'name', 'not accepted', 'how', how, 'job', id)
-  redis.call('PEXPIRE', place, ${UNWANTED_MS})
-end
 
 -- A job that is asked for by several doors says so, up to a length that nobody reads anyway.
 local function came_too(ledger, candidate, id, door)
@@ -91,19 +85,14 @@ local function came_too(ledger, candidate, id, door)
   end
 end
 
-local function take(natural, ledger, place, once, candidate, kind, door, unless, look_first, body)
-  -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
+local queued = {}
+local function take(natural, ledger, place, once, candidate, door, unless, look_first, body, payload)
+  -- This call sent twice, because its answer was lost on the way, takes it down once.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
-  local before = redis.call('HMGET', place, 'how', 'job')
-  if before[1] then return { before[1], before[2], tostring(now) } end
   if body ~= '' then
     local seen = redis.call('HMGET', once, 'body', 'job')
-    if seen[1] then
-      local how = seen[1] == body and 'replayed' or 'key-reused'
-      unwanted(place, how, seen[2])
-      return { how, seen[2] }
-    end
+    if seen[1] then return { seen[1] == body and 'replayed' or 'key-reused', seen[2] } end
   end
 
   local how, id = 'new', candidate
@@ -127,18 +116,23 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
       redis.call('PERSIST', natural)
     end
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
+    redis.call('HSET', place, 'name', kind, 'data', payload, 'opts', options, 'timestamp', now, 'delay', 0, 'priority', 0)
+    queued[#queued + 1] = candidate
   else
-    unwanted(place, how, id)
     came_too(ledger, candidate, id, door)
   end
   return { how, id, tostring(now) }
 end
 
 local answers = {}
-for i = 0, #KEYS / 4 - 1 do
-  local k, a = 2 + 4 * i, 3 + 6 * i
+for i = 0, #KEYS / 4 - 2 do
+  local k, a = 5 + 4 * i, 5 + 6 * i
   local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
   answers[i + 1] = well and answer or { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
+end
+if #queued > 0 then
+  redis.call('LPUSH', KEYS[2], unpack(queued))
+  if redis.call('HEXISTS', KEYS[3], 'paused') == 0 then redis.call('ZADD', KEYS[4], 0, '0') end -- wakes a worker
 end
 return answers
 `);

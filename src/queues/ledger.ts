@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { Queue } from "bullmq";
 import { type Reason, RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome, Unless } from "./job-kind.ts";
@@ -6,6 +7,7 @@ import type { Failure } from "./job-view.ts";
 import { groupKey } from "./failure-groups.ts";
 import { FAILED_KEPT_MS, MEMORY_MS } from "./retention.ts";
 import * as scripts from "./ledger-scripts.ts";
+import { JOB_OPTIONS } from "./queues.ts";
 import type { Sealing } from "./sealing.ts";
 
 /** Idempotency keys, at least as long as the contract's section 3 promises. */
@@ -22,6 +24,8 @@ export const DEATHS_OF_ITS_OWN = 3;
 
 /** Longer than a death takes to be noticed, so that the next one begins after what came of this one is known. */
 const ALONE_MS = 60_000;
+
+const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
 /** How long things take at most out there; both follow from the deadline of a vendor call. */
 export interface Timing {
@@ -49,8 +53,8 @@ export interface JobKeys {
 export interface Candidate {
   /** `id` is the candidate's. */
   readonly job: JobKeys;
-  /** Where BullMQ keeps or will keep it. */
-  readonly placeInQueue: string;
+  /** Its payload as the queue keeps it: JSON, with what is personal sealed. */
+  readonly data: string;
   readonly door: string;
   readonly unless: Unless;
   /** Whether it is suspect from the first. */
@@ -148,13 +152,6 @@ export function openLedger({
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 
-  const keysOf = ({ job, placeInQueue, idempotency }: Candidate) => [
-    job.natural,
-    ledgerKey(job.id),
-    placeInQueue,
-    idempotency === null ? job.natural : onceKey(idempotency),
-  ];
-
   return {
     timing,
 
@@ -173,13 +170,16 @@ export function openLedger({
       };
     },
 
-    /** Takes down what of these is new, in one call: an answer for each, in their order. */
-    async accept(candidates: readonly Candidate[]): Promise<Taken[]> {
-      const answers = await scripts.accept(
-        redis,
-        [`${prefix}:era`, ...candidates.flatMap(keysOf)],
-        [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, ...candidates.flatMap(argumentsOf)],
-      );
+    /** Takes down what of these is new and puts it into their kind's queue, in one call: an answer for each, in their order. */
+    async accept(queue: Pick<Queue, "name" | "toKey">, candidates: readonly Candidate[]): Promise<Taken[]> {
+      const keys = [`${prefix}:era`, queue.toKey("wait"), queue.toKey("meta"), queue.toKey("marker")];
+      const args = [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, queue.name, STORED_OPTIONS];
+      for (const { job, data, door, unless, lookFirst, idempotency } of candidates) {
+        const once = idempotency === null ? job.natural : onceKey(idempotency);
+        keys.push(job.natural, ledgerKey(job.id), queue.toKey(job.id), once);
+        args.push(job.id, door, unless.join(" "), lookFirst ? 1 : 0, idempotency?.body ?? "", data);
+      }
+      const answers = await scripts.accept(redis, keys, args);
       if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");
       return answers.map(takenOf);
     },
@@ -340,10 +340,6 @@ export function openLedger({
       return await redis.hgetall(ledgerKey(id));
     },
   };
-}
-
-function argumentsOf({ job, door, unless, lookFirst, idempotency }: Candidate): string[] {
-  return [job.id, job.kind, door, unless.join(" "), lookFirst ? "1" : "0", idempotency?.body ?? ""];
 }
 
 function takenOf(answer: unknown): Taken {

@@ -98,6 +98,8 @@ it("no command of the scripts tells them apart either", async () => {
       ["PERSIST", key],
       ["PTTL", key],
       ["TYPE", key],
+      ["LPUSH", key, word(), word()],
+      ["LPUSH", key],
       ["PUBLISH", key, ""],
       ["ZADD", key, random.oneOf(["1", "2", "x"]), word()],
       ["ZREM", key, word()],
@@ -159,6 +161,8 @@ function engineOn(redis: Connection, prefix: string) {
 
 type Engine = ReturnType<typeof engineOn>;
 
+const queueOf = ({ prefix }: Engine) => ({ name: "parcel", toKey: (name: string) => `${prefix}:parcel:${name}` });
+
 interface Operation {
   readonly words: string;
   readonly on: (engine: Engine) => Promise<unknown>;
@@ -208,10 +212,10 @@ function anyOperation(random: Random): Operation {
     {
       words: words("accept", unless, idempotency),
       on: async (engine) =>
-        await engine.ledger.accept([
+        await engine.ledger.accept(queueOf(engine), [
           {
             job: keys(engine),
-            placeInQueue: `${engine.prefix}:place:${id}`,
+            data: '{"to":"Naoko"}',
             door: by,
             unless,
             lookFirst,
@@ -219,7 +223,7 @@ function anyOperation(random: Random): Operation {
           },
           {
             job: engine.ledger.keys("parcel", `${id}b`, "n9", "Sato"),
-            placeInQueue: `${engine.prefix}:place:${id}b`,
+            data: '{"to":"Ren"}',
             door: step,
             unless: [],
             lookFirst: false,

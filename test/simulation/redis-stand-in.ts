@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import type { Connection } from "../../src/queues/connection.ts";
 import { type Reply, RedisError, runScript } from "./lua.ts";
 
-/** A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock. */
+/**
+ * A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock; `pushed` hears of
+ * what is put into a list.
+ */
 export type RedisStandIn = ReturnType<typeof redisStandIn>;
 
 type Hash = Map<string, string>;
@@ -18,7 +21,13 @@ interface Entry {
 
 const OK = { status: "OK" };
 
-export function redisStandIn({ nowMs }: { nowMs: () => number }) {
+export function redisStandIn({
+  nowMs,
+  pushed = () => undefined,
+}: {
+  nowMs: () => number;
+  pushed?: (list: string, items: readonly string[]) => void;
+}) {
   const entries = new Map<string, Entry>();
   const scripts = new Map<string, string>();
   let restarts = 0;
@@ -125,8 +134,7 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
       if (list.length === 0) entries.delete(key);
       return OK;
     },
-    /** The whole of it. */
-    LRANGE: ([key = ""]) => [...(listOf(key) ?? [])],
+    LRANGE: ([key = "", from, to]) => listOf(key)?.slice(whole(from), whole(to) + 1 || undefined) ?? [],
     PEXPIRE([key = "", ms]) {
       const entry = entryOf(key);
       const length = whole(ms);
@@ -149,6 +157,13 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
     TYPE([key = ""]) {
       const value = entryOf(key)?.value;
       return { status: value === undefined ? "none" : typeOf(value) };
+    },
+    LPUSH([key = "", ...items]) {
+      if (items.length === 0) throw new RedisError("ERR wrong number of arguments for 'lpush' command");
+      const value = [...items.toReversed(), ...(listOf(key) ?? [])];
+      entries.set(key, { value, expiresAt: entryOf(key)?.expiresAt ?? null });
+      pushed(key, items);
+      return value.length;
     },
     PUBLISH: () => 0,
     TIME() {
