@@ -87,8 +87,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   });
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
+  const { salesforce, warning } = doorReads(settings, door, metrics, log);
+  const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
   if (settings.ROLES.has("api")) {
-    const { salesforce, warning } = doorReads(settings, door, metrics, log);
     if (warning !== null) log.warn(warning);
     app.use(
       createApi({
@@ -99,7 +100,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
-        customers: { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
+        customers,
         metrics: metrics.registry,
         warnings: [...warnings, async () => (warning === null ? [] : [warning])],
       }),
@@ -117,6 +118,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     finding: openFinding({ redis: door, prefix: settings.QUEUE_PREFIX, sealing }),
     retryAll,
     audit: openAudit({ redis: door, prefix: settings.QUEUE_PREFIX }),
+    customers,
     kinds,
     queues: () => queues,
     standing: {

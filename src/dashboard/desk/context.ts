@@ -1,5 +1,6 @@
 import type { Queue } from "bullmq";
 import type { Logger } from "pino";
+import type { Salesforce } from "../../integrations/salesforce/client.ts";
 import type { Connection } from "../../queues/connection.ts";
 import type { FailureGroups } from "../../queues/failure-groups.ts";
 import type { Finding } from "../../queues/finding.ts";
@@ -22,6 +23,11 @@ export interface DeskContext {
   readonly finding: Finding;
   readonly retryAll: RetryAll;
   readonly audit: Audit;
+  /** What Salesforce says of customers, and how that is read. */
+  readonly customers: {
+    readonly salesforce: Pick<Salesforce, "accountStatus">;
+    readonly notEligibleValues: readonly string[];
+  };
   readonly kinds: readonly AnyJobKind[];
   /** By kind's name; undefined until Redis answered for the first time. */
   readonly queues: () => ReadonlyMap<string, Queue> | undefined;

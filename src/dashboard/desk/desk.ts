@@ -5,7 +5,8 @@ import type { User } from "../session.ts";
 import { auditPage } from "./audit-page.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
-import { customerPage, findJobs, findPage } from "./find-page.ts";
+import { customerPage, seenByCustomer } from "./customer-page.ts";
+import { findJobs, findPage } from "./find-page.ts";
 import { groupPage, runPage } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
@@ -80,7 +81,8 @@ export function deskRoutes(desk: DeskContext, userOf: (request: Request) => User
 
   router.get("/accounts/:id", async (request, response: Reply) => {
     const id = idIn(request);
-    const body = customerPage(id, await findJobs(desk, id), response.locals);
+    const [jobs, seen] = await Promise.all([findJobs(desk, id), seenByCustomer(desk, id)]);
+    const body = customerPage(id, jobs, seen, response.locals);
     sendDeskPage(response, { title: response.locals.words.customer, body });
   });
 

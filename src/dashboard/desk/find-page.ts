@@ -1,4 +1,4 @@
-import { html, type Html, joined } from "../../domain/html.ts";
+import { html, type Html } from "../../domain/html.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import { to18 } from "../../domain/salesforce-id.ts";
 import { NOTHING } from "../page.ts";
@@ -50,24 +50,4 @@ export function findPage(asked: string, found: readonly JobView[], canFind: bool
     </form>
     ${asked === "" ? NOTHING : found.length === 0 ? html`<p>${words.foundNothing}</p>` : jobsTable(found, visit)}
     ${isAccount && found.length > 0 ? html`<p><a href="${DESK_PATH}/accounts/${asked}">${words.customerStory}</a></p>` : NOTHING}`;
-}
-
-/** All jobs of one account and what each did, in the order in which they came. */
-export function customerPage(accountId: string, jobs: readonly JobView[], visit: Visit): Html {
-  const { words } = visit;
-  const inOrder = jobs.toSorted((one, other) => (one.createdAt < other.createdAt ? -1 : 1));
-  return html`<h1>${words.customer}</h1>
-    <p class="muted"><code>${accountId}</code></p>
-    ${jobs.length === 0 ? html`<p>${words.foundNothing}</p>` : jobsTable(inOrder, visit)}
-    ${joined(
-      inOrder
-        .filter(({ steps }) => steps.length > 0)
-        .map(
-          (job) =>
-            html`<h2>${job.kind}</h2>
-              <ol class="story">
-                ${joined(job.steps.map((step) => html`<li><time datetime="${step.at}">${step.at}</time> <span>${step.name}: ${words.stepStates[step.state]}</span></li>`))}
-              </ol>`,
-        ),
-    )}`;
 }
