@@ -22,11 +22,13 @@ import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
+import { readStanding } from "./queues/standing.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { showStanding } from "./standing-metrics.ts";
 import { vendorChecks } from "./vendor-checks.ts";
 import { vendorWarnings, watchVendors } from "./vendor-watch.ts";
 
@@ -59,6 +61,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, log) : undefined;
   const door = connectDoor(settings);
   watch(door, log);
+  const kindNames = kinds.map(({ name }) => name);
+  const read = () => readStanding(door, settings.QUEUE_PREFIX, kindNames);
+  showStanding(metrics.registry, { read, kinds, roles: settings.ROLES });
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({
     redis: door,
@@ -181,6 +186,7 @@ function prepareWorker(
     stopping: stopping.signal,
     log,
     onAttempt: metrics.attempt,
+    onTaken: metrics.taken,
   };
   const check = vendorChecks(settings, cut.signal);
   let workers: { close(): Promise<void> }[] = [];

@@ -1,4 +1,4 @@
-import { isClassified, UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
+import { UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
 import { type Callbacks, callbackClient } from "./integrations/callbacks/client.ts";
 import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
@@ -7,7 +7,7 @@ import { mailClient, type Mail } from "./integrations/mail/client.ts";
 import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
-import type { Metrics } from "./metrics.ts";
+import { cameOf, DONE, type Metrics, NOT_MADE } from "./metrics.ts";
 import type { Allowance } from "./queues/allowance.ts";
 import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
 import type { Settings, Variable } from "./settings.ts";
@@ -114,16 +114,13 @@ export function vendorCall({
   deadlineMs: number;
   cut: AbortSignal;
 }): VendorCall {
-  const tellUsed = (share: number) => {
-    metrics.allowanceUsed(vendor, share);
-    allowance?.tell(share);
-  };
+  const tellUsed = (share: number) => allowance?.tell(share);
   return async (operation, perform) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const askedAt = performance.now();
     const openForMs = await breaker.enter();
     if (openForMs !== null) {
-      metrics.vendorCall(vendor, operation, "not-made", 0);
+      metrics.vendorCall(vendor, operation, NOT_MADE, 0);
       throw new UnavailableError({
         code: `${vendor}-away`,
         title: `${VENDOR_NAMES[vendor]} is away.`,
@@ -146,16 +143,11 @@ export function vendorCall({
     const startedAt = performance.now();
     try {
       const result = await perform(AbortSignal.any([deadline, cut]), tellUsed);
-      metrics.vendorCall(vendor, operation, "done", performance.now() - startedAt);
+      metrics.vendorCall(vendor, operation, DONE, performance.now() - startedAt);
       await breaker.report(undefined);
       return result;
     } catch (error) {
-      metrics.vendorCall(
-        vendor,
-        operation,
-        isClassified(error) ? error.code : "unexpected",
-        performance.now() - startedAt,
-      );
+      metrics.vendorCall(vendor, operation, cameOf(error), performance.now() - startedAt);
       if (!cut.aborted) await breaker.report(error);
       throw error;
     }
@@ -166,14 +158,14 @@ export function vendorCall({
 function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): VendorCall {
   return async (operation, perform) => {
     const startedAt = performance.now();
-    let result = "done";
+    let came = DONE;
     try {
       return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]), () => undefined);
     } catch (error) {
-      result = isClassified(error) ? error.code : "unexpected";
+      came = cameOf(error);
       throw error;
     } finally {
-      metrics.vendorCall("callback", operation, result, performance.now() - startedAt);
+      metrics.vendorCall("callback", operation, came, performance.now() - startedAt);
     }
   };
 }

@@ -48,6 +48,9 @@ end
  * What a step gave is not sent by itself: it goes along with the next call as a note (three arguments: step, effect (0 or 1),
  * sealed result), which is written before anything else.
  *
+ * Jobs that were left to a person in doubt stand in one more hash, `doubts`: the kind of each by its id. Whoever reads it
+ * (`standing.ts`) takes those off that are so no more.
+ *
  * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended),
  * `ended` (ms, when it ended well).
  */
@@ -348,12 +351,13 @@ local late = ARGV[2] ~= '' and (ends[1] or ends[2])
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
-local landing = 0
+local landing, in_doubt = 0, false
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
     local step = cjson.decode(all[i + 1])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+    in_doubt = in_doubt or step.state ~= 'done'
     if step.state == 'active' and step.lease <= now and delay < 0 then
       step.state, step.at, step.lease = 'in-doubt', now, nil
       redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
@@ -390,6 +394,7 @@ if not late and delay >= 0 then
 elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
 if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then

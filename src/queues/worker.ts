@@ -63,7 +63,10 @@ export interface WorkerSetting<Services> {
   /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
   readonly onEnd?: (job: string) => Promise<void>;
   readonly log: Logger;
-  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number) => void;
+  /** `code`: the outcome's word, the rule that said no, or the failure's code; empty where it merely waits. */
+  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number, code: string) => void;
+  /** Told when a worker takes a job that somebody asked for, for the first time, and how long it waited (ms). */
+  readonly onTaken?: (kind: string, waitedMs: number) => void;
 }
 
 /** What BullMQ keeps of an attempt that failed: plain words, the place in our code, and what the retry rule decided. */
@@ -115,6 +118,10 @@ export function startWorker<Payload, Services>(
       settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
+  worker.on("active", ({ attemptsStarted, processedOn, timestamp }) => {
+    if (attemptsStarted === 1 && processedOn !== undefined && kind.schedule === undefined)
+      setting.onTaken?.(kind.name, Math.max(0, processedOn - timestamp)); // two hosts' clocks
+  });
   let complainedAt = 0;
   worker.on("error", (error) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
@@ -162,7 +169,7 @@ export async function attempt<Payload, Services>(
   const id = queued.id ?? "";
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
-  const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
+  const report = (end: AttemptEnd, code = "") => setting.onAttempt(kind.name, end, performance.now() - startedAt, code);
 
   const payload = readPayload(kind, setting.sealing, queued.data, id);
   const readable = !(payload instanceof RejectedError);
@@ -186,7 +193,7 @@ export async function attempt<Payload, Services>(
   const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
-    report("completed");
+    report("completed", beginning.outcome.outcome);
     return beginning.outcome;
   }
   if (beginning.state === "failed") {
@@ -245,7 +252,7 @@ export async function attempt<Payload, Services>(
     if (!(await ledger.end(keys, outcome, steps.notes)))
       throw new ComeBackLater("another worker went through the same steps", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
-    report(outcome.reason === undefined ? "completed" : "rejected");
+    report(outcome.reason === undefined ? "completed" : "rejected", outcome.reason?.code ?? outcome.outcome);
     return outcome;
   } catch (thrown) {
     if (thrown instanceof ComeBackLater) return await putOff({ delayMs: thrown.delayMs }, thrown.message, steps.notes);
@@ -272,12 +279,12 @@ export async function attempt<Payload, Services>(
       case "retry":
         await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
-        report("retrying");
+        report("retrying", failure.code);
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
         await ledger.pause(keys, { failure, made: queued.attemptsMade }, steps.notes);
         log.error({ err: error }, "failed: a person must look");
-        report("failed");
+        report("failed", failure.code);
         throw new AttemptFailed(error, null);
     }
   }
