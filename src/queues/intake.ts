@@ -62,26 +62,30 @@ interface Entry {
   readonly job: JobKeys;
   readonly kind: AnyJobKind;
   readonly payload: unknown;
+  /** The trace that it is asked for in, as text, for BullMQ to keep. */
+  readonly trace: string | undefined;
 }
 
-/** `queues`: by kind's name; undefined until Redis answered for the first time. */
+/** `queues`: by kind's name; undefined until Redis answered for the first time. `carried`: the trace that is under way, where there are any. */
 export function openIntake({
   redis,
   ledger,
   sealing,
   queues,
+  carried = () => undefined,
 }: {
   redis: Connection;
   ledger: Ledger;
   sealing: Sealing;
   queues: () => ReadonlyMap<string, Queue> | undefined;
+  carried?: (() => string | undefined) | undefined;
 }): Intake {
   const put = async (entries: readonly Entry[]): Promise<void> => {
     const byKind = Map.groupBy(entries, ({ kind }) => kind);
-    const sealed = ({ job, kind, payload }: Entry) => ({
+    const sealed = ({ job, kind, payload, trace }: Entry) => ({
       name: kind.name,
       data: sealPersonal(sealing, kind.payload, payload, job.id),
-      opts: { jobId: job.id },
+      opts: trace === undefined ? { jobId: job.id } : { jobId: job.id, telemetry: { metadata: trace } },
     });
     await Promise.all([...byKind].map(([kind, jobs]) => queueOf(kind.name).addBulk(jobs.map(sealed))));
   };
@@ -110,12 +114,14 @@ export function openIntake({
   return {
     async accept(kind, payload, request) {
       const id = randomUUID();
+      const trace = carried();
       return await orNotAccepted(async () => {
         const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
         const taken = await take({
           job,
           kind,
           payload,
+          trace,
           placeInQueue: queueOf(kind.name).toKey(id),
           door: request.door,
           unless: request.unless ?? [],
@@ -132,7 +138,7 @@ export function openIntake({
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view, withThis: false };
         // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
-        await put([{ job: { ...job, id: taken.id }, kind, payload }]);
+        await put([{ job: { ...job, id: taken.id }, kind, payload, trace }]);
         const mended = known?.view ?? newJobView(taken.id, kind.name, request.door, new Date());
         return { how: taken.how, job: mended, withThis: true };
       });

@@ -4,10 +4,10 @@ import type { Connection } from "./connection.ts";
 import { script } from "./script.ts";
 
 /** Jobs put off are sorted by when they go on, not by age: so many from either end are looked at. */
-const LOOKED_AT = 100;
+const LOOKED_AT = 50;
 
 /** More parked jobs than this are counted, but not looked at one by one. */
-const DOUBTS_LOOKED_AT = 1000;
+const DOUBTS_LOOKED_AT = 200;
 
 const count = z.number().nonnegative();
 const standing = z.object({
@@ -105,7 +105,7 @@ return cjson.encode({ kinds = kinds, breakers = breakers, used = used, memory = 
 
 const VENDORS = Object.keys(VENDOR_NAMES) as Vendor[]; // an object literal has no other keys
 
-/** Reads it in one call, which costs Redis a fraction of a millisecond. Throws where Redis does not answer. */
+/** Reads it in one call, a fraction of a millisecond of Redis (a few where tens of thousands wait). Throws where it does not answer. */
 export async function readStanding(redis: Connection, prefix: string, kinds: readonly string[]): Promise<Standing> {
   const answer = await read(redis, [`${prefix}:era`], [prefix, kinds.join(" "), VENDORS.join(" ")]);
   return standing.parse(JSON.parse(String(answer)));

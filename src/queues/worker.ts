@@ -1,4 +1,4 @@
-import { DelayedError, type Job, type JobJson, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, type Telemetry, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
@@ -63,6 +63,8 @@ export interface WorkerSetting<Services> {
   /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
   readonly onEnd?: (job: string) => Promise<void>;
   readonly log: Logger;
+  /** Where attempts are traced. */
+  readonly telemetry?: Telemetry;
   /** `code`: the outcome's word, the rule that said no, or the failure's code; empty where it merely waits. */
   readonly onAttempt: (kind: string, end: AttemptEnd, ms: number, code: string) => void;
   /** Told when a worker takes a job that somebody asked for, for the first time, and how long it waited (ms). */
@@ -115,6 +117,7 @@ export function startWorker<Payload, Services>(
       maxStalledCount: STALLS_WITHOUT_LIMIT,
       removeOnComplete: { age: COMPLETED_KEPT_S },
       removeOnFail: { age: FAILED_KEPT_S },
+      ...(setting.telemetry !== undefined && { telemetry: setting.telemetry }),
       settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
