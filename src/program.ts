@@ -11,6 +11,7 @@ import { createDashboard } from "./dashboard/dashboard.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
+import { type EndedNames, watchEnded } from "./ended-access.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
@@ -82,15 +83,19 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   });
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
+  app.set("trust proxy", settings.TRUSTED_PROXIES);
+  let ended: EndedNames | undefined;
   if (settings.ROLES.has("api")) {
     const { salesforce, warning } = doorReads(settings, door, metrics, log);
     if (warning !== null) log.warn(warning);
+    ended = watchEnded(door, settings.QUEUE_PREFIX);
     app.use(
       createApi({
         settings,
         log,
         intake,
         follow,
+        ended,
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
@@ -100,7 +105,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
       }),
     );
   } else app.use(healthRoutes(intake, metrics.registry, warnings));
-  const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds, warnings }) : undefined;
+  const dashboard = settings.ROLES.has("dashboard")
+    ? createDashboard({ settings, redis: door, log, kinds, warnings })
+    : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
   app.use(nothingHere());
@@ -132,6 +139,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      ended?.close();
       follow.close(); // else its listeners would hold the server open; they come back to another process
       const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
       await Promise.race([closed, limit]);
