@@ -182,6 +182,9 @@ function sayThatItFailed(log: Logger): ErrorRequestHandler {
       return;
     }
     if (isRedisAway(error)) {
+      // That it is away the program tells by itself; that it answers, and says no, only this does.
+      if (error.cause instanceof Error && error.cause.name === "ReplyError")
+        log.error({ err: error }, "dashboard: Redis refused what it was asked");
       waitForRedis(request, response, error);
       return;
     }

@@ -2,7 +2,6 @@ import express, { type Request, type Response, type Router } from "express";
 import type { Logger } from "pino";
 import * as z from "zod";
 import { RejectedError, UnavailableError } from "../domain/errors.ts";
-import { loggableError } from "../domain/loggable-error.ts";
 import { readCookie } from "./cookies.ts";
 import { mark, sameText } from "./mark.ts";
 import { type Errand, type Person, type Provider, RETURN_PATH } from "./provider.ts";
@@ -92,7 +91,7 @@ function sayWhy(
 ): void {
   const isAway = error instanceof UnavailableError && !isRedisAway(error);
   if (!isAway && !(error instanceof RejectedError)) throw error;
-  log.warn({ err: loggableError(error) }, "dashboard: a sign-in with the provider came to nothing");
+  log.warn({ err: error }, "dashboard: a sign-in with the provider came to nothing");
   const problem = `${error.title} ${error.detail}`;
   showForm(context, request, response, { status: isAway ? 503 : 403, next, problem });
 }

@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RETURN_PATH } from "../../src/dashboard/provider.ts";
+import { Secret } from "../../src/settings.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
+import { CLIENT, type IdentityProvider, startProvider } from "./identity-provider.ts";
 import {
   type Browser,
   FORM,
@@ -23,16 +26,26 @@ const PUBLIC_URL = "https://handoff.example";
 let redis: TestRedis;
 let site: Site;
 let waiting: Site;
+let provider: IdentityProvider;
+let company: Site;
 let work: Work;
 beforeAll(async () => {
   redis = await startRedis();
   site = await startSite(redis, { PUBLIC_URL });
   waiting = await startSite(redis, { PUBLIC_URL });
+  provider = await startProvider({ redirectUri: PUBLIC_URL + RETURN_PATH, people: {} });
+  company = await startSite(redis, {
+    PUBLIC_URL,
+    OIDC_ISSUER: provider.issuer,
+    OIDC_CLIENT_ID: CLIENT.id,
+    OIDC_CLIENT_SECRET: new Secret(CLIENT.secret),
+    OIDC_ROLES: [],
+  });
   work = await startWork(redis, "provisioning");
   site.show([work.queue]);
 });
 afterAll(async () => {
-  await Promise.all([site.close(), waiting.close()]);
+  await Promise.all([site.close(), waiting.close(), company.close(), provider.close()]);
   await work.close();
   await redis.stop();
 });
@@ -55,6 +68,10 @@ const PAGES: readonly (readonly [string, number, () => Promise<Response>])[] = [
     async () => (await STRANGER()).send("POST", "/sign-in", { body: "x".repeat(9000), headers: FORM }),
   ],
   ["/sign-in, too often", 429, tooOften],
+  ["/sign-in, with a provider", 200, async () => openBrowser(company).get("/sign-in")],
+  ["/sign-in/provider", 303, async () => openBrowser(company).get("/sign-in/provider")],
+  ["/sign-in/return", 403, async () => openBrowser(company).get("/sign-in/return?code=x&state=y")],
+  ["/sign-in/return, turned back", 403, turnedBack],
   ["/sign-out", 200, async () => (await OPERATOR()).get("/sign-out")],
   ["/sign-out, signed out", 303, async () => (await STRANGER()).get("/sign-out")],
   [
@@ -79,6 +96,13 @@ const PAGES: readonly (readonly [string, number, () => Promise<Response>])[] = [
     async () => (await OPERATOR()).get("/admin/queues/static/favicon-32x32.png"),
   ],
 ];
+
+async function turnedBack(): Promise<Response> {
+  const browser = openBrowser(company);
+  const away = (await browser.get("/sign-in/provider")).headers.get("location") ?? "";
+  const { pathname, search } = await provider.visit(away, null);
+  return browser.get(pathname + search);
+}
 
 async function tooOften(): Promise<Response> {
   let response: Response;

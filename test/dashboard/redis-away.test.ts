@@ -79,5 +79,6 @@ it("A Redis that is full signs nobody in, says why, and keeps those who are", as
   const refused = await signIn(openBrowser(site), { name: "vera" });
   expect(refused.status).toBe(503);
   expect(await refused.text()).toContain("Redis is full");
+  expect(site.logged()).toContain("OOM command not allowed");
   expect(await (await browser.get("/sign-out")).text()).toContain("You are signed in as olga, operator.");
 });

@@ -5,6 +5,7 @@ import { Queue, Worker } from "bullmq";
 import express from "express";
 import { type Logger, pino } from "pino";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
+import { loggableError } from "../../src/domain/loggable-error.ts";
 import { connectDoor } from "../../src/queues/connection.ts";
 import { type DashboardRole, Secret, type Settings, variables } from "../../src/settings.ts";
 import type { TestRedis } from "../redis.ts";
@@ -43,7 +44,8 @@ export async function startSite(
   warnings: DashboardOptions["warnings"] = [],
 ): Promise<Site> {
   const lines: string[] = [];
-  const log: Logger = pino({ level: "info" }, { write: (line) => void lines.push(line) });
+  const serializers = { err: loggableError };
+  const log: Logger = pino({ level: "info", serializers }, { write: (line) => void lines.push(line) });
   const own = { DASHBOARD_USERS: [vera, olga, adam], SESSION_SECRET, QUEUE_PREFIX: PREFIX };
   const given: Settings = { ...variables.parse({}), ...own, ...settings };
   const door = connectDoor(redis.address);
