@@ -7,7 +7,9 @@ import { createApi } from "./api/app.ts";
 import { nothingHere } from "./api/failures.ts";
 import { healthRoutes } from "./api/health.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
+import { openAudit } from "./dashboard/audit.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
+import type { DeskContext } from "./dashboard/desk/context.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
@@ -18,11 +20,14 @@ import { kinds, provisioning } from "./processors/index.ts";
 import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
+import { openFailureGroups } from "./queues/failure-groups.ts";
+import { openFinding } from "./queues/finding.ts";
 import { openFollow } from "./queues/follow.ts";
 import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
+import { openRetryAll } from "./queues/retry-all.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
@@ -85,8 +90,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   app.set("trust proxy", settings.TRUSTED_PROXIES);
   let ended: EndedNames | undefined;
+  const { salesforce, warning } = doorReads(settings, door, metrics, log);
+  const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
   if (settings.ROLES.has("api")) {
-    const { salesforce, warning } = doorReads(settings, door, metrics, log);
     if (warning !== null) log.warn(warning);
     ended = watchEnded(door, settings.QUEUE_PREFIX);
     app.use(
@@ -99,14 +105,41 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
-        customers: { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
+        customers,
         metrics: metrics.registry,
         warnings: [...warnings, async () => (warning === null ? [] : [warning])],
       }),
     );
   } else app.use(healthRoutes(intake, metrics.registry, warnings));
+  const stopping = new AbortController();
+  const retryAll = openRetryAll({ redis: door, prefix: settings.QUEUE_PREFIX, queues: () => queues });
+  const desk = (): DeskContext => ({
+    redis: door,
+    prefix: settings.QUEUE_PREFIX,
+    ledger,
+    intake,
+    sealing,
+    groups: openFailureGroups({ redis: door, prefix: settings.QUEUE_PREFIX }),
+    finding: openFinding({ redis: door, prefix: settings.QUEUE_PREFIX, sealing }),
+    retryAll,
+    audit: openAudit({ redis: door, prefix: settings.QUEUE_PREFIX }),
+    customers,
+    kinds,
+    queues: () => queues,
+    standing: {
+      redis: door,
+      breakers: breakersOf(settings, door, log),
+      allowances: { salesforce: allowance },
+      warnings: [...warnings, () => redisWarnings(door)],
+      queues: () => queues,
+    },
+    clients: [...new Set((settings.API_KEYS ?? []).map(({ client }) => client))],
+    salesforceUrl: settings.SALESFORCE_LOGIN_URL ?? null,
+    whmcsUrl: settings.WHMCS_URL ?? null,
+    log,
+  });
   const dashboard = settings.ROLES.has("dashboard")
-    ? createDashboard({ settings, redis: door, log, kinds, warnings })
+    ? createDashboard({ settings, redis: door, log, kinds, warnings, desk: desk() })
     : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
@@ -123,9 +156,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${String(port)}`;
   log.info({ url, roles: [...settings.ROLES] }, "listening");
 
+  let carryingOn: Promise<void> | undefined;
   whenReady(door, log, async () => {
     queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
+    if (dashboard !== undefined) carryingOn ??= retryAll.carryOn(stopping.signal, complaintsTo(log));
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
   worker?.start();
@@ -140,8 +175,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
       ended?.close();
+      stopping.abort();
       follow.close(); // else its listeners would hold the server open; they come back to another process
-      const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
+      const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn]).then(() => quit(door));
       await Promise.race([closed, limit]);
       clearTimeout(late);
       log.info("stopped");
@@ -160,13 +196,7 @@ function prepareWorker(
   const cut = new AbortController();
   const redis = connectWorker(settings);
   watch(redis, log);
-  const breaker = (vendor: Vendor) => breakerOf(vendor, settings, redis, log);
-  const breakers = {
-    salesforce: breaker("salesforce"),
-    whmcs: breaker("whmcs"),
-    freebit: breaker("freebit"),
-    mail: breaker("mail"),
-  };
+  const breakers = breakersOf(settings, redis, log);
   const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
@@ -181,6 +211,7 @@ function prepareWorker(
     allowances,
     ledger,
     intake,
+    finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
     kinds,
     services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),
@@ -242,6 +273,16 @@ function breakerOf(vendor: Vendor, settings: Settings, redis: Connection, log: L
     probeMs: 2 * settings.VENDOR_TIMEOUT_MS,
     complain: (err) => log.warn({ err, vendor }, "the breaker could not be told what came of a call"),
   });
+}
+
+function breakersOf(settings: Settings, redis: Connection, log: Logger): Readonly<Record<Vendor, Breaker>> {
+  const breaker = (vendor: Vendor) => breakerOf(vendor, settings, redis, log);
+  return {
+    salesforce: breaker("salesforce"),
+    whmcs: breaker("whmcs"),
+    freebit: breaker("freebit"),
+    mail: breaker("mail"),
+  };
 }
 
 /** How much is used of an org's daily calls: of the vendors only Salesforce counts, and says so. */

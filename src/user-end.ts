@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import { openAudit } from "./dashboard/audit.ts";
 import { fromRedis, isRedisAway } from "./dashboard/redis-away.ts";
 import { endSessions } from "./dashboard/session.ts";
 import { endAccess, restoreAccess } from "./ended-access.ts";
@@ -44,6 +45,7 @@ async function userEnd(): Promise<number> {
 
 async function end(redis: Connection, settings: Settings, name: string): Promise<string> {
   const { QUEUE_PREFIX: prefix } = settings;
+  await fromRedis(openAudit({ redis, prefix }).record({ who: "system", what: "access ended", to: { name } }));
   await fromRedis(endAccess(redis, prefix, name)); // first, so that no session begins behind the look at those there are
   const sessions = await fromRedis(endSessions(redis, prefix, name));
   const steps = whatIsLeft(settings, name);
@@ -64,6 +66,7 @@ async function end(redis: Connection, settings: Settings, name: string): Promise
 }
 
 async function letIn(redis: Connection, { QUEUE_PREFIX: prefix }: Settings, name: string): Promise<string> {
+  await fromRedis(openAudit({ redis, prefix }).record({ who: "system", what: "access given back", to: { name } }));
   return (await fromRedis(restoreAccess(redis, prefix, name)))
     ? `${name} can sign in again, and keys of a client that is called so are taken again.\n`
     : `${name} was not kept out.\n`;

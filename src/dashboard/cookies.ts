@@ -10,6 +10,8 @@ export interface Cookies {
   readonly browser: string;
   /** What somebody is to bring back from the identity provider. */
   readonly errand: string;
+  /** In which language the desk speaks. */
+  readonly lang: string;
   readonly options: CookieOptions;
 }
 
@@ -30,6 +32,7 @@ export function cookiesFor(publicUrl: string | undefined): Cookies {
     form: `${prefix}handoff-form`,
     browser: `${prefix}handoff-browser`,
     errand: `${prefix}handoff-errand`,
+    lang: `${prefix}handoff-lang`,
     options: { httpOnly: true, secure, sameSite: "lax", path: "/" },
   };
 }

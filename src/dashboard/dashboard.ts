@@ -10,12 +10,15 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Connection } from "../queues/connection.ts";
 import type { Settings } from "../settings.ts";
-import { tellTo } from "./access.ts";
+import { type Tell, tellTo } from "./access.ts";
 import { BOARD_PATH, BOARD_POLICY, createBoard, type ShownKind, SIGNED_OUT } from "./board.ts";
 import { cookiesFor, readCookie } from "./cookies.ts";
+import type { DeskContext } from "./desk/context.ts";
+import { deskRoutes } from "./desk/desk.ts";
+import { DESK_PATH } from "./desk/visit.ts";
 import { isForeignChange } from "./cross-site.ts";
 import { openLockout } from "./lockout.ts";
-import { PAGE_POLICY, sendMessage } from "./page.ts";
+import { DESK_POLICY, PAGE_POLICY, sendMessage } from "./page.ts";
 import { type ProviderSettings, providerOf } from "./provider.ts";
 import { providerRoutes } from "./provider-sign-in.ts";
 import { AWAY, isRedisAway, sayThatRedisIsAway } from "./redis-away.ts";
@@ -27,7 +30,7 @@ export type DashboardSettings = ProviderSettings &
   Pick<Settings, "DASHBOARD_USERS" | "SESSION_SECRET" | "QUEUE_PREFIX">;
 
 export interface Dashboard {
-  /** To be mounted at `/`: it takes `/`, `/sign-in`, `/sign-out` and `/admin/queues`, and leaves the rest alone. */
+  /** To be mounted at `/`: it takes `/`, `/sign-in`, `/sign-out`, `/desk` and `/admin/queues`, and leaves the rest alone. */
   readonly router: Router;
   /** Shows these queues, once Redis is reachable; until then a page says that it is not. */
   show(queues: readonly Queue[]): void;
@@ -42,30 +45,40 @@ export interface DashboardOptions {
   readonly kinds?: readonly ShownKind[];
   /** What stands on top of Bull Board's page, in plain words, for an operator to mend. */
   readonly warnings?: readonly (() => Promise<readonly string[]>)[];
+  /** What the operator's desk looks at and works with. */
+  readonly desk: DeskContext;
 }
 
-const OWN_PATHS = ["/sign-in", "/sign-out", BOARD_PATH];
+const OWN_PATHS = ["/sign-in", "/sign-out", BOARD_PATH, DESK_PATH];
 
 /** The operators' pages: Bull Board behind a sign-in. Throws an `Error` where a setting cannot be used. */
-export function createDashboard({ settings, redis, log, kinds = [], warnings = [] }: DashboardOptions): Dashboard {
+export function createDashboard({
+  settings,
+  redis,
+  log,
+  kinds = [],
+  warnings = [],
+  desk,
+}: DashboardOptions): Dashboard {
   const { PUBLIC_URL: publicUrl } = settings;
-  const signIn = openSignIn(settings, redis, log);
+  const signIn = openSignIn(settings, redis, tellTo(log, desk.audit));
   const { provider, userOf } = signIn;
   const board = createBoard({ kinds, warnings, log, userOf });
   let shown = false;
 
   const router = express.Router();
-  router.get("/", guarded(PAGE_POLICY), (_request, response) => response.redirect(302, BOARD_PATH));
+  router.get("/", guarded(PAGE_POLICY), (_request, response) => response.redirect(302, DESK_PATH));
   router.use(OWN_PATHS, guarded(PAGE_POLICY), refuseForeignChanges(log, publicUrl));
   router.use(signInRoutes(signIn));
   if (provider !== undefined) router.use(providerRoutes(signIn, provider, log));
-  router.use(BOARD_PATH, async (request, response, next) => {
+  router.use([BOARD_PATH, DESK_PATH], async (request, response, next) => {
     const user = await userOf(request);
     if (user === undefined) turnAway(request, response);
     else if (shown) next();
     else waitForRedis(request, response, AWAY, user);
   });
   router.use(BOARD_PATH, guarded(BOARD_POLICY), board.handler);
+  router.use(DESK_PATH, guarded(DESK_POLICY), deskRoutes(desk, userOf, signIn.cookies));
   router.use(OWN_PATHS, sayThatItFailed(log));
   return {
     router,
@@ -76,7 +89,7 @@ export function createDashboard({ settings, redis, log, kinds = [], warnings = [
   };
 }
 
-function openSignIn(settings: DashboardSettings, redis: Connection, log: Logger): SignIn {
+function openSignIn(settings: DashboardSettings, redis: Connection, tell: Tell): SignIn {
   const { SESSION_SECRET: secret, QUEUE_PREFIX: prefix } = settings;
   if (secret === undefined) throw new Error("SESSION_SECRET is missing: the dashboard role needs it");
   const users = readUsers(settings);
@@ -98,7 +111,7 @@ function openSignIn(settings: DashboardSettings, redis: Connection, log: Logger)
     cookies,
     sessions,
     lockout: openLockout(redis, prefix, secret),
-    tell: tellTo(log),
+    tell,
     // Once for each request, whose headers are one object wherever it is handed on to.
     userOf({ headers }) {
       const known = looked.get(headers);

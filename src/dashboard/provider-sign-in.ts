@@ -59,18 +59,18 @@ async function welcome(
   { name, role }: Person,
   next: string,
 ): Promise<void> {
-  const refuse = (why: "no role" | "name taken", problem: string) => {
-    context.tell({ what: "sign-in refused", why, name, from: request.ip });
+  const refuse = async (why: "no role" | "name taken", problem: string) => {
+    await context.tell({ what: "sign-in refused", why, name, from: request.ip });
     showForm(context, request, response, { status: 403, next, problem });
   };
   if (role === undefined) {
-    refuse(
+    await refuse(
       "no role",
       `${host} knows you as ${name}, but you have no role in Handoff. Ask whoever looks after it for one.`,
     );
   } else if (context.users.has(name)) {
     // Else two people would be one in the log, and could not be told apart by those who end a person's access.
-    refuse(
+    await refuse(
       "name taken",
       `${host} knows you as ${name}, and here somebody with a password is called so. Use that password.`,
     );

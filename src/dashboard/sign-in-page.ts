@@ -74,7 +74,7 @@ export function sendSignOutPage(response: Response, user: User, provider: string
     <p class="muted">You are signed in as ${user.name}, ${user.role}.</p>
     ${stays}
     <form method="post" action="/sign-out"><button type="submit">Sign out</button></form>
-    <p class="below"><a href="/admin/queues">Back to the dashboard</a></p>
+    <p class="below"><a href="/desk">Back to the desk</a></p>
   </div>`;
   sendPage(response, { status: 200, title: "Sign out", body });
 }

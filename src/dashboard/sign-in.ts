@@ -24,7 +24,7 @@ export interface SignIn {
   readonly userOf: (request: { readonly headers: object }) => Promise<User | undefined>;
 }
 
-const HOME = "/admin/queues";
+const HOME = "/desk";
 
 /** How long a browser is remembered in which somebody signed in with a password. */
 const BROWSER_KNOWN_MS = 180 * 24 * 60 * 60_000;
@@ -59,8 +59,8 @@ export function signInRoutes(context: SignIn): Router {
   router.post("/sign-out", async (request, response) => {
     const user = await context.userOf(request);
     await context.sessions.end(readCookie(request.headers.cookie, context.cookies.session));
-    if (user !== undefined) context.tell({ what: "signed out", name: user.name, role: user.role });
     response.clearCookie(context.cookies.session, context.cookies.options);
+    if (user !== undefined) await context.tell({ what: "signed out", user });
     response.redirect(303, "/sign-in");
   });
   return router;
@@ -72,7 +72,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
   const [from, tried] = [request.ip, whoTries(context, request, name)];
   const waitMs = await context.lockout.enter(tried);
   if (waitMs !== null) {
-    context.tell({ what: "sign-in refused", why: "too many tries", name: user?.name, from });
+    await context.tell({ what: "sign-in refused", why: "too many tries", name: user?.name, from });
     response.setHeader("Retry-After", Math.ceil(waitMs / 1000));
     const minutes = Math.ceil(waitMs / 60_000);
     const problem = `Too many tries. Wait ${minutes === 1 ? "a minute" : `${String(minutes)} minutes`}, then try again.`;
@@ -84,7 +84,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
   const checked = user ?? someone;
   const right = checked !== undefined && (await verifyPassword(password, checked.password));
   if (user === undefined || !right) {
-    context.tell({ what: "sign-in refused", why: "wrong", name: user?.name, from });
+    await context.tell({ what: "sign-in refused", why: "wrong", name: user?.name, from });
     const problem = "This name and password do not belong together. Check both and try again.";
     showForm(context, request, response, { status: 401, next, name, problem });
     return;
@@ -110,10 +110,10 @@ export async function letIn(
   await sessions.end(readCookie(request.headers.cookie, cookies.session));
   const token = await sessions.begin(user);
   if (token === null) {
-    tell({ what: "sign-in refused", why: "access ended", name: user.name, from: request.ip });
+    await tell({ what: "sign-in refused", why: "access ended", name: user.name, from: request.ip });
     return false;
   }
-  tell({ what: "signed in", user, from: request.ip });
+  await tell({ what: "signed in", user, from: request.ip });
   response.clearCookie(cookies.form, cookies.options);
   response.cookie(cookies.session, token, { ...cookies.options, maxAge: SESSION_MS });
   return true;
@@ -159,7 +159,7 @@ function read(request: Request): Entered {
 
 /** Only a path of the dashboard is followed after signing in. */
 export function ownPath(next: unknown): string {
-  return typeof next === "string" && /^\/admin\/[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
+  return typeof next === "string" && /^\/(?:admin\/|desk(?:[/?]|$))[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
 }
 
 interface Form {

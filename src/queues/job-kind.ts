@@ -41,6 +41,8 @@ export interface JobFacts {
    */
   readonly resumed: boolean;
   readonly hand: Hand;
+  /** From now on people find the job by `value`, an id that its payload does not hold. */
+  readonly foundBy: (value: string) => void;
 }
 
 /**
@@ -101,6 +103,12 @@ export interface UploadRoute<Payload> extends AnyRoute<Payload> {
   payloadOf(fields: unknown, document: StoredDocument): Payload;
 }
 
+/** Why something is as it is, for people, in both of the desk's languages. */
+export interface Explanation {
+  readonly en: string;
+  readonly ja: string;
+}
+
 /** When jobs of a kind come by themselves: at an hour of each day, or at the sweeps' interval (`SWEEP_INTERVAL_MS`). */
 export type Schedule = { readonly dailyAtHour: number; readonly timeZone: string } | "every sweep";
 
@@ -118,6 +126,8 @@ export interface JobKind<Payload, Services> {
   /** The account whose jobs must take turns with this one; absent where nothing can race. */
   account?(payload: Payload): string;
   readonly routes: readonly Route<Payload>[];
+  /** Why a job's dates are what they are; absent where it has none of its own. */
+  explain?(payload: Payload, acceptedAt: Date): readonly Explanation[];
   /** Attempts before a person is asked, where `RETRY_ATTEMPTS` does not fit. */
   readonly attempts?: number;
   /**

@@ -1,19 +1,23 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RETURN_PATH } from "../../src/dashboard/provider.ts";
-import { Secret } from "../../src/settings.ts";
+import { type Program, startProgram } from "../../src/program.ts";
+import { readSettings } from "../../src/settings.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { CLIENT, type IdentityProvider, startProvider } from "./identity-provider.ts";
 import {
+  adam,
   type Browser,
   FORM,
+  olga,
   openBrowser,
+  SESSION_SECRET,
   signedIn,
   signIn,
   type Site,
   startSite,
-  startWork,
-  type Work,
+  vera,
 } from "./site.ts";
 
 /**
@@ -24,33 +28,38 @@ import {
 const PUBLIC_URL = "https://handoff.example";
 
 let redis: TestRedis;
-let site: Site;
-let waiting: Site;
 let provider: IdentityProvider;
-let company: Site;
-let work: Work;
+/** The whole program, so that each page is the real one. */
+let site: Program;
+/** A dashboard that has no queues to show yet. */
+let waiting: Site;
 beforeAll(async () => {
   redis = await startRedis();
-  site = await startSite(redis, { PUBLIC_URL });
-  waiting = await startSite(redis, { PUBLIC_URL });
   provider = await startProvider({ redirectUri: PUBLIC_URL + RETURN_PATH, people: {} });
-  company = await startSite(redis, {
+  const settings = readSettings({
+    ...redis.environment,
+    ROLES: "dashboard",
+    PORT: "0",
     PUBLIC_URL,
+    SESSION_SECRET: SESSION_SECRET.reveal(),
+    DASHBOARD_USERS: [vera, olga, adam].map(({ name, role, hash }) => `${name}:${role}:${hash.reveal()}`).join(";"),
     OIDC_ISSUER: provider.issuer,
     OIDC_CLIENT_ID: CLIENT.id,
-    OIDC_CLIENT_SECRET: new Secret(CLIENT.secret),
-    OIDC_ROLES: [],
+    OIDC_CLIENT_SECRET: CLIENT.secret,
+    OIDC_ROLES: "staff:viewer",
   });
-  work = await startWork(redis, "provisioning");
-  site.show([work.queue]);
+  site = await startProgram(settings, pino({ level: "silent" }));
+  waiting = await startSite(redis, { PUBLIC_URL });
+  const isReady = async () => expect((await fetch(`${site.url}/readyz`)).status).toBe(200);
+  await vi.waitFor(isReady, { timeout: 20_000 });
 });
 afterAll(async () => {
-  await Promise.all([site.close(), waiting.close(), company.close(), provider.close()]);
-  await work.close();
+  await Promise.all([site.stop(), waiting.close(), provider.close()]);
   await redis.stop();
 });
 
 const OPERATOR = () => signedIn(site, "operator");
+const ADMIN = () => signedIn(site, "admin");
 const STRANGER = async () => openBrowser(site);
 const ANOTHER_ORIGIN = { origin: "https://elsewhere.example" };
 
@@ -68,9 +77,8 @@ const PAGES: readonly (readonly [string, number, () => Promise<Response>])[] = [
     async () => (await STRANGER()).send("POST", "/sign-in", { body: "x".repeat(9000), headers: FORM }),
   ],
   ["/sign-in, too often", 429, tooOften],
-  ["/sign-in, with a provider", 200, async () => openBrowser(company).get("/sign-in")],
-  ["/sign-in/provider", 303, async () => openBrowser(company).get("/sign-in/provider")],
-  ["/sign-in/return", 403, async () => openBrowser(company).get("/sign-in/return?code=x&state=y")],
+  ["/sign-in/provider", 303, async () => openBrowser(site).get("/sign-in/provider")],
+  ["/sign-in/return", 403, async () => openBrowser(site).get("/sign-in/return?code=x&state=y")],
   ["/sign-in/return, turned back", 403, turnedBack],
   ["/sign-out", 200, async () => (await OPERATOR()).get("/sign-out")],
   ["/sign-out, signed out", 303, async () => (await STRANGER()).get("/sign-out")],
@@ -95,10 +103,20 @@ const PAGES: readonly (readonly [string, number, () => Promise<Response>])[] = [
     200,
     async () => (await OPERATOR()).get("/admin/queues/static/favicon-32x32.png"),
   ],
+  ["/desk", 200, async () => (await OPERATOR()).get("/desk")],
+  ["/desk, signed out", 303, async () => (await STRANGER()).get("/desk")],
+  ["/desk, Redis away", 503, async () => (await signedIn(waiting, "operator")).get("/desk")],
+  ["/desk/live.js", 200, async () => (await OPERATOR()).get("/desk/live.js")],
+  ["/desk/lang/ja", 303, async () => (await OPERATOR()).get("/desk/lang/ja")],
+  ["/desk/find", 200, async () => (await OPERATOR()).get("/desk/find?q=0015g00000HjKlMAAV")],
+  ["/desk/jobs, an unknown one", 404, async () => (await OPERATOR()).get("/desk/jobs/x")],
+  ["/desk/groups, an unknown one", 404, async () => (await OPERATOR()).get("/desk/groups/x")],
+  ["/desk/audit", 200, async () => (await ADMIN()).get("/desk/audit")],
+  ["/desk/audit, not an admin", 403, async () => (await OPERATOR()).get("/desk/audit")],
 ];
 
 async function turnedBack(): Promise<Response> {
-  const browser = openBrowser(company);
+  const browser = openBrowser(site);
   const away = (await browser.get("/sign-in/provider")).headers.get("location") ?? "";
   const { pathname, search } = await provider.visit(away, null);
   return browser.get(pathname + search);

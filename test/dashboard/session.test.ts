@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openAudit } from "../../src/dashboard/audit.ts";
 import { IDLE_MS, SESSION_MS } from "../../src/dashboard/session.ts";
 import { Secret } from "../../src/settings.ts";
 import type { Connection } from "../../src/queues/connection.ts";
@@ -150,7 +151,11 @@ describe("A session", () => {
     expect([response.status, response.headers.get("location")]).toEqual([303, "/sign-in"]);
     expect(await isSignedIn(browser)).toBe(false);
     expect(await isSignedIn(copy)).toBe(false);
-    expect(site.logged()).toContain('"user":"olga","role":"operator","msg":"signed out"');
+    expect(site.logged()).toContain('"user":"olga","role":"operator","by":"password","msg":"signed out"');
+    expect(await openAudit({ redis: connection, prefix: PREFIX }).newest(10)).toMatchObject([
+      { who: "olga", what: "signed out" },
+      { who: "olga", what: "signed in", to: { role: "operator", by: "password" } },
+    ]);
   });
 
   it("gives way to the one that the same browser begins", async () => {

@@ -4,7 +4,9 @@ import type { Server } from "node:http";
 import { Queue, Worker } from "bullmq";
 import express from "express";
 import { type Logger, pino } from "pino";
+import { openAudit } from "../../src/dashboard/audit.ts";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
+import type { DeskContext } from "../../src/dashboard/desk/context.ts";
 import { loggableError } from "../../src/domain/loggable-error.ts";
 import { connectDoor } from "../../src/queues/connection.ts";
 import { type DashboardRole, Secret, type Settings, variables } from "../../src/settings.ts";
@@ -53,7 +55,9 @@ export async function startSite(
   const app = express().disable("x-powered-by").set("trust proxy", given.TRUSTED_PROXIES);
   try {
     await once(door, "ready");
-    const dashboard = createDashboard({ settings: given, redis: door, log, kinds, warnings });
+    const audit = openAudit({ redis: door, prefix: PREFIX });
+    const desk = { audit } as DeskContext; // its pages have tests of their own, over a whole program
+    const dashboard = createDashboard({ settings: given, redis: door, log, kinds, warnings, desk });
     const server: Server = app.use(dashboard.router).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -127,7 +131,7 @@ export const FORM = { "content-type": "application/x-www-form-urlencoded" };
 export const JSON_BODY = { "content-type": "application/json" };
 
 /** A browser in which somebody of that role is signed in. */
-export async function signedIn(site: Site, role: DashboardRole): Promise<Browser> {
+export async function signedIn(site: Pick<Site, "url">, role: DashboardRole): Promise<Browser> {
   const browser = openBrowser(site);
   const response = await signIn(browser, BY_ROLE[role]);
   if (response.status !== 303) throw new Error(`${role} could not sign in: ${String(response.status)}`);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openAudit } from "../../src/dashboard/audit.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Browser, olga, openBrowser, PREFIX, signedIn, signIn, type Site, startSite } from "./site.ts";
 
@@ -58,6 +59,10 @@ describe("npm run user:end", () => {
       expect.stringContaining("Your access to Handoff was ended"),
     ]);
     expect(site.logged()).toContain('"user":"olga","why":"access ended"');
+    const connection = redis.connect();
+    const [entry] = await openAudit({ redis: connection, prefix: PREFIX }).newest(1);
+    connection.disconnect();
+    expect(entry).toMatchObject({ who: "system", what: "access ended", to: { name: "olga" } });
     // Who does not know the password learns nothing of it.
     expect((await signIn(openBrowser(site), { name: "olga", password: "wrong" })).status).toBe(401);
   });
