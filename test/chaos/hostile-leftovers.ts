@@ -30,7 +30,14 @@ export async function leftBehind(
     let documents = 0;
     for (const key of keys) {
       const name = key.slice(key.indexOf(":") + 1);
-      if (name === "era" || name.startsWith("breaker:") || OF_A_QUEUE.test(name)) continue;
+      if (
+        name === "era" ||
+        name === "audit" ||
+        name === "audit:head" ||
+        name.startsWith("breaker:") ||
+        OF_A_QUEUE.test(name)
+      )
+        continue;
       if (OF_THE_SIGN_IN.test(name) && (await redis.pttl(key)) > 0) continue;
       const [group = "", id = ""] = name.split(":");
       if (group === "ledger" && (await redis.hget(key, "kind")) !== "provisioning" && !accepted.has(id)) left.push(key);
