@@ -28,11 +28,14 @@ import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
 import { openRetryAll } from "./queues/retry-all.ts";
+import { readStanding } from "./queues/standing.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { showStanding } from "./standing-metrics.ts";
+import { openTracing, type Tracing } from "./tracing.ts";
 import { vendorChecks } from "./vendor-checks.ts";
 import { vendorWarnings, watchVendors } from "./vendor-watch.ts";
 
@@ -62,9 +65,13 @@ export interface Program {
  */
 export async function startProgram(settings: Settings, log: Logger): Promise<Program> {
   const metrics = openMetrics();
-  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, log) : undefined;
+  const tracing = await openTracing(settings, log);
+  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, tracing, log) : undefined;
   const door = connectDoor(settings);
   watch(door, log);
+  const kindNames = kinds.map(({ name }) => name);
+  const read = () => readStanding(door, settings.QUEUE_PREFIX, kindNames);
+  showStanding(metrics.registry, { read, kinds, roles: settings.ROLES });
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({
     redis: door,
@@ -73,7 +80,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     timing: timingFor(settings.VENDOR_TIMEOUT_MS),
   });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
-  const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
+  const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues, carried: tracing?.carried });
 
   const allowance = salesforceAllowance(settings, door, log);
   const warnings = [
@@ -90,10 +97,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   app.set("trust proxy", settings.TRUSTED_PROXIES);
   let ended: EndedNames | undefined;
-  const { salesforce, warning } = doorReads(settings, door, metrics, log);
+  const { salesforce, warning } = doorReads(settings, door, metrics, tracing, log);
   const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
   if (settings.ROLES.has("api")) {
     if (warning !== null) log.warn(warning);
+    if (tracing !== null) app.use(tracing.door);
     ended = watchEnded(door, settings.QUEUE_PREFIX);
     app.use(
       createApi({
@@ -177,7 +185,9 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
       ended?.close();
       stopping.abort();
       follow.close(); // else its listeners would hold the server open; they come back to another process
-      const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn]).then(() => quit(door));
+      const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn])
+        .then(() => quit(door))
+        .then(() => tracing?.close());
       await Promise.race([closed, limit]);
       clearTimeout(late);
       log.info("stopped");
@@ -189,6 +199,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
 function prepareWorker(
   settings: Settings,
   metrics: Metrics,
+  tracing: Tracing | null,
   log: Logger,
 ): { start: () => void; stop: () => Promise<void> } {
   const prefix = settings.QUEUE_PREFIX;
@@ -201,7 +212,7 @@ function prepareWorker(
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
-  const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
+  const intake = openIntake({ redis, ledger, sealing, queues: () => queues, carried: tracing?.carried });
   const onEnd = callbacksOnEnd(settings, intake);
   const common = {
     redis,
@@ -214,12 +225,18 @@ function prepareWorker(
     finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
     kinds,
-    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),
+    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal, tracing), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
     stopping: stopping.signal,
     log,
-    onAttempt: metrics.attempt,
+    onAttempt(...attempt: Parameters<Metrics["attempt"]>) {
+      metrics.attempt(...attempt);
+      const [, end, , code] = attempt;
+      tracing?.attempted(end, code);
+    },
+    ...(tracing !== null && { telemetry: tracing.telemetry }),
+    onTaken: metrics.taken,
   };
   const check = vendorChecks(settings, cut.signal);
   let workers: { close(): Promise<void> }[] = [];
@@ -296,9 +313,15 @@ function salesforceAllowance(settings: Settings, redis: Connection, log: Logger)
   });
 }
 
-function doorReads(settings: Settings, door: Connection, metrics: Metrics, log: Logger): DoorReads {
+function doorReads(
+  settings: Settings,
+  door: Connection,
+  metrics: Metrics,
+  tracing: Tracing | null,
+  log: Logger,
+): DoorReads {
   const breaker = breakerOf("salesforce", settings, door, log);
-  return clientsOf(() => openDoorReads(settings, breaker, metrics), door);
+  return clientsOf(() => openDoorReads(settings, breaker, metrics, tracing), door);
 }
 
 /** A client that cannot be made says which of its settings is at fault. */

@@ -57,17 +57,19 @@ const RETRY_AFTER_SECONDS = 2;
 /** Redis serves nobody else meanwhile: a hundred take it about two milliseconds. */
 const MOST_TOGETHER = 100;
 
-/** `queues`: by kind's name; undefined until Redis answered for the first time. */
+/** `queues`: by kind's name; undefined until Redis answered for the first time. `carried`: the trace that is under way, where there is any. */
 export function openIntake({
   redis,
   ledger,
   sealing,
   queues,
+  carried = () => undefined,
 }: {
   redis: Connection;
   ledger: Ledger;
   sealing: Sealing;
   queues: () => ReadonlyMap<string, Queue> | undefined;
+  carried?: (() => string | undefined) | undefined;
 }): Intake {
   const takes = new Map<string, (candidate: Candidate) => Promise<Taken>>();
   const takerOf = (kind: string) => {
@@ -103,6 +105,7 @@ export function openIntake({
         const taken = await takerOf(kind.name)({
           job,
           data,
+          trace: carried(),
           door: request.door,
           unless: request.unless ?? [],
           lookFirst: request.lookFirst ?? false,

@@ -112,6 +112,9 @@ export interface Explanation {
 /** When jobs of a kind come by themselves: at an hour of each day, or at the sweeps' interval (`SWEEP_INTERVAL_MS`). */
 export type Schedule = { readonly dailyAtHour: number; readonly timeZone: string } | "every sweep";
 
+/** How soon a job is done while all is well, where its kind does not say otherwise: nobody at the portal wonders yet. */
+export const PROMISED_MS = 15 * 60_000;
+
 /** One sort of work. `Services` is what its run needs of the outside world: clients arrive as an argument. */
 export interface JobKind<Payload, Services> {
   /** Also the queue's name, and so a contract with the jobs already waiting. */
@@ -135,6 +138,8 @@ export interface JobKind<Payload, Services> {
    * is used. Absent: they never do.
    */
   readonly yields?: { readonly vendor: Vendor; readonly from: number };
+  /** How soon a job is done while all is well, where `PROMISED_MS` does not fit; operators hear of one that waits longer. */
+  readonly promisedMs?: number;
   /** For kinds whose jobs come by themselves; their payload is `{}`. */
   readonly schedule?: Schedule;
   run(payload: Payload, step: Step, services: Services, job: JobFacts): Promise<Outcome>;

@@ -48,6 +48,9 @@ end
  * What a step gave is not sent by itself: it goes along with the next call as a note (three arguments: step, effect (0 or 1),
  * sealed result), which is written before anything else.
  *
+ * Jobs that were left to a person in doubt stand in one more hash, `doubts`: the kind of each by its id. Whoever reads it
+ * (`standing.ts`) takes those off that are so no more.
+ *
  * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended),
  * `ended` (ms, when it ended well).
  */
@@ -57,9 +60,9 @@ end
  * is one thing. KEYS: era, of the queue its waiting jobs, its meta data and its marker, then four for each request: natural
  * key, ledger of the candidate, its place in the queue, idempotency key (any key where the caller gave none). ARGV: how long
  * idempotency keys are kept (ms), how long Redis stays suspect after a restart (ms), kind, BullMQ's options of a job (JSON),
- * then six for each request: candidate id, door, how an earlier job may have ended that answers in its place ('done',
+ * then seven for each request: candidate id, door, how an earlier job may have ended that answers in its place ('done',
  * 'failed', or both), whether it looks before it writes (0 or 1), body hash (empty where the caller gave no key), payload
- * (JSON). Returns for each request how, the id of the job that answers, when it was accepted (ms, as text); or 'error' and
+ * (JSON), and the trace that it belongs to (empty where to none). Returns for each request how, the id of the job that answers, when it was accepted (ms, as text); or 'error' and
  * Redis's words, which leaves the others alone.
  *
  * A job stands in the queue as BullMQ itself would have put it there (a test compares them), but for the two entries in
@@ -86,7 +89,7 @@ local function came_too(ledger, candidate, id, door)
 end
 
 local queued = {}
-local function take(natural, ledger, place, once, candidate, door, unless, look_first, body, payload)
+local function take(natural, ledger, place, once, candidate, door, unless, look_first, body, payload, trace)
   -- This call sent twice, because its answer was lost on the way, takes it down once.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
@@ -116,7 +119,8 @@ local function take(natural, ledger, place, once, candidate, door, unless, look_
       redis.call('PERSIST', natural)
     end
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
-    redis.call('HSET', place, 'name', kind, 'data', payload, 'opts', options, 'timestamp', now, 'delay', 0, 'priority', 0)
+    local own = trace == '' and options or string.sub(options, 1, -2) .. ',"tm":' .. cjson.encode(trace) .. '}'
+    redis.call('HSET', place, 'name', kind, 'data', payload, 'opts', own, 'timestamp', now, 'delay', 0, 'priority', 0)
     queued[#queued + 1] = candidate
   else
     came_too(ledger, candidate, id, door)
@@ -126,8 +130,8 @@ end
 
 local answers = {}
 for i = 0, #KEYS / 4 - 2 do
-  local k, a = 5 + 4 * i, 5 + 6 * i
-  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
+  local k, a = 5 + 4 * i, 5 + 7 * i
+  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
   answers[i + 1] = well and answer or { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
 end
 if #queued > 0 then
@@ -351,12 +355,13 @@ local late = ARGV[2] ~= '' and (ends[1] or ends[2])
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
-local landing = 0
+local landing, in_doubt = 0, false
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
     local step = cjson.decode(all[i + 1])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+    in_doubt = in_doubt or step.state ~= 'done'
     if step.state == 'active' and step.lease <= now and delay < 0 then
       step.state, step.at, step.lease = 'in-doubt', now, nil
       redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
@@ -395,6 +400,7 @@ elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   join_group(id, ARGV[8], now, ARGV[2], ARGV[5])
+  if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
 if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then

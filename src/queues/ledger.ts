@@ -55,6 +55,8 @@ export interface Candidate {
   readonly job: JobKeys;
   /** Its payload as the queue keeps it: JSON, with what is personal sealed. */
   readonly data: string;
+  /** The trace that it is asked for in, as text, for BullMQ to keep. */
+  readonly trace?: string | undefined;
   readonly door: string;
   readonly unless: Unless;
   /** Whether it is suspect from the first. */
@@ -174,10 +176,10 @@ export function openLedger({
     async accept(queue: Pick<Queue, "name" | "toKey">, candidates: readonly Candidate[]): Promise<Taken[]> {
       const keys = [`${prefix}:era`, queue.toKey("wait"), queue.toKey("meta"), queue.toKey("marker")];
       const args = [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, queue.name, STORED_OPTIONS];
-      for (const { job, data, door, unless, lookFirst, idempotency } of candidates) {
+      for (const { job, data, trace, door, unless, lookFirst, idempotency } of candidates) {
         const once = idempotency === null ? job.natural : onceKey(idempotency);
         keys.push(job.natural, ledgerKey(job.id), queue.toKey(job.id), once);
-        args.push(job.id, door, unless.join(" "), lookFirst ? 1 : 0, idempotency?.body ?? "", data);
+        args.push(job.id, door, unless.join(" "), lookFirst ? 1 : 0, idempotency?.body ?? "", data, trace ?? "");
       }
       const answers = await scripts.accept(redis, keys, args);
       if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");

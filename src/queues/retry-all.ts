@@ -80,7 +80,9 @@ export function openRetryAll({
     // A process that dies in between leaves some of these to be retried once more, which then have not failed: nothing happens.
     await Promise.all(next.map((job) => redis.hset(ledgerOf(job), "bulk", keyOf(bulk.id))));
     const retried = await Promise.all(next.map((job) => retryFailed(queue, job)));
-    const gone = retried.filter((was) => !was).length;
+    const dealtWith = next.filter((_job, at) => retried[at] === false);
+    await Promise.all(dealtWith.map((job) => redis.hdel(ledgerOf(job), "bulk")));
+    const gone = dealtWith.length;
     if (next.length > 0) {
       await redis.zrem(todo, ...next);
       await redis.hincrby(keyOf(bulk.id), "retried", next.length - gone);

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, type JobJson, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, type Telemetry, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
@@ -62,7 +62,12 @@ export interface WorkerSetting<Services> {
   /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
   readonly onEnd?: (job: string) => Promise<void>;
   readonly log: Logger;
-  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number) => void;
+  /** Where attempts are traced. */
+  readonly telemetry?: Telemetry;
+  /** `code`: the outcome's word, the rule that said no, or the failure's code; empty where it merely waits. */
+  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number, code: string) => void;
+  /** Told when a worker takes a job that somebody asked for, for the first time, and how long it waited (ms). */
+  readonly onTaken?: (kind: string, waitedMs: number) => void;
 }
 
 /** What BullMQ keeps of an attempt that failed: plain words, the place in our code, and what the retry rule decided. */
@@ -111,9 +116,14 @@ export function startWorker<Payload, Services>(
       maxStalledCount: STALLS_WITHOUT_LIMIT,
       removeOnComplete: { age: COMPLETED_KEPT_MS / 1000 },
       removeOnFail: { age: FAILED_KEPT_MS / 1000 },
+      ...(setting.telemetry !== undefined && { telemetry: setting.telemetry }),
       settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
+  worker.on("active", ({ attemptsStarted, processedOn, timestamp }) => {
+    if (attemptsStarted === 1 && processedOn !== undefined && kind.schedule === undefined)
+      setting.onTaken?.(kind.name, Math.max(0, processedOn - timestamp)); // two hosts' clocks
+  });
   let complainedAt = 0;
   worker.on("error", (error) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
@@ -161,7 +171,7 @@ export async function attempt<Payload, Services>(
   const id = queued.id ?? "";
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
-  const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
+  const report = (end: AttemptEnd, code = "") => setting.onAttempt(kind.name, end, performance.now() - startedAt, code);
 
   const payload = readPayload(kind, setting.sealing, queued.data, id);
   const readable = !(payload instanceof RejectedError);
@@ -185,7 +195,7 @@ export async function attempt<Payload, Services>(
   const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
-    report("completed");
+    report("completed", beginning.outcome.outcome);
     return beginning.outcome;
   }
   if (beginning.state === "failed") {
@@ -260,7 +270,7 @@ export async function attempt<Payload, Services>(
     if (!(await ledger.end(keys, outcome, steps.notes)))
       throw new ComeBackLater("another worker went through the same steps", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
-    report(outcome.reason === undefined ? "completed" : "rejected");
+    report(outcome.reason === undefined ? "completed" : "rejected", outcome.reason?.code ?? outcome.outcome);
     return outcome;
   } catch (thrown) {
     await Promise.all(remembering);
@@ -288,12 +298,12 @@ export async function attempt<Payload, Services>(
       case "retry":
         await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
-        report("retrying");
+        report("retrying", failure.code);
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
         await ledger.pause(keys, { failure, made: queued.attemptsMade, step: steps.inside() }, steps.notes);
         log.error({ err: error }, "failed: a person must look");
-        report("failed");
+        report("failed", failure.code);
         throw new AttemptFailed(error, null);
     }
   }
