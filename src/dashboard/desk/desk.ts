@@ -7,6 +7,7 @@ import { auditPage } from "./audit-page.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
+import { editJob } from "./edit-page.ts";
 import { findJobs, findPage } from "./find-page.ts";
 import { groupPage, runPage } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
@@ -104,6 +105,10 @@ export function deskRoutes(
   };
   router.post("/jobs/:id", acts, form, (request, response) =>
     actOnJob(desk, idIn(request), request, response as Reply),
+  );
+  router.get("/jobs/:id/edit", acts, (request, response) => editJob(desk, idIn(request), request, response as Reply));
+  router.post("/jobs/:id/edit", acts, form, (request, response) =>
+    editJob(desk, idIn(request), request, response as Reply),
   );
   router.post("/groups/:id/retry", acts, form, (request, response) =>
     retryGroup(desk, idIn(request), request, response as Reply),

@@ -3,6 +3,7 @@ import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
 import { causeIn, ownerOf } from "./causes.ts";
+import { mayBeEdited } from "./edit-page.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
 import { groupUrl } from "./now-page.ts";
@@ -47,11 +48,13 @@ function verdictOf({ view, steps, failedIn }: JobFile, { words }: Visit): Html {
   </section>`;
 }
 
-function actions({ view }: JobFile, { words }: Visit): Html {
+function actions(file: JobFile, { words }: Visit): Html {
+  const { view } = file;
   return html`<form class="action" method="post" action="${jobUrl(view.id)}">
       <p class="buttons"><button type="submit" name="what" value="retry">${words.retry}</button></p>
       <label>${words.whyIfAny}<input name="why" maxlength="300" /></label>
     </form>
+    ${mayBeEdited(file) ? html`<p><a href="${jobUrl(view.id)}/edit">${words.edit}</a></p>` : NOTHING}
     <details>
       <summary>${words.discard}</summary>
       <form class="action" method="post" action="${jobUrl(view.id)}">
