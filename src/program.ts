@@ -13,6 +13,7 @@ import type { DeskContext } from "./dashboard/desk/context.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
+import { type EndedNames, watchEnded } from "./ended-access.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
@@ -94,17 +95,21 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   });
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
+  app.set("trust proxy", settings.TRUSTED_PROXIES);
+  let ended: EndedNames | undefined;
   const { salesforce, warning } = doorReads(settings, door, metrics, tracing, log);
   const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
   if (settings.ROLES.has("api")) {
     if (warning !== null) log.warn(warning);
     if (tracing !== null) app.use(tracing.door);
+    ended = watchEnded(door, settings.QUEUE_PREFIX);
     app.use(
       createApi({
         settings,
         log,
         intake,
         follow,
+        ended,
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
@@ -142,7 +147,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     log,
   });
   const dashboard = settings.ROLES.has("dashboard")
-    ? createDashboard({ settings, log, kinds, warnings, desk: desk() })
+    ? createDashboard({ settings, redis: door, log, kinds, warnings, desk: desk() })
     : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
@@ -177,6 +182,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      ended?.close();
       stopping.abort();
       follow.close(); // else its listeners would hold the server open; they come back to another process
       const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn])

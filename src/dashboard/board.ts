@@ -9,8 +9,8 @@ import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { DashboardRole } from "../settings.ts";
 import { refusal } from "./board-rights.ts";
 import { ICON } from "./page.ts";
-import type { User } from "./session.ts";
 import { asShown, homely, withoutButtons } from "./shown.ts";
+import type { User } from "./users.ts";
 
 /** Where Bull Board lives. */
 export const BOARD_PATH = "/admin/queues";
@@ -28,8 +28,8 @@ interface BoardContext {
   readonly kinds: readonly ShownKind[];
   readonly warnings: readonly (() => Promise<readonly string[]>)[];
   readonly log: Logger;
-  /** Who sent a request with this Cookie header. */
-  readonly userOfCookie: (header: string | undefined) => User | undefined;
+  /** Who sent a request with these headers. */
+  readonly userOf: (request: { readonly headers: object }) => Promise<User | undefined>;
 }
 
 /** What Bull Board's pages may load: it styles elements one by one, and everything else is its own. Directives as helmet takes them. */
@@ -92,16 +92,16 @@ function title(name: string): string {
  * Rights before, masks after: every one of Bull Board's API routes passes these two. Its formatters would reach a job's data
  * alone, while reasons, logs and schedulers' templates could quote a sealed value too.
  */
-function hooks({ log, userOfCookie }: BoardContext): BoardHooks {
+function hooks({ log, userOf }: BoardContext): BoardHooks {
   return {
     async before(context) {
-      const user = userOfCookie(context.request.headers["cookie"]);
+      const user = await userOf(context.request);
       const refused = user === undefined ? SIGNED_OUT : await refusal(context, user.role);
       if (context.method !== "get") audit(log, context, user, refused);
       return refused === undefined ? { allow: true } : { allow: false, status: 403, message: refused };
     },
-    after({ request }, result) {
-      const role = userOfCookie(request.headers["cookie"])?.role ?? "viewer";
+    async after({ request }, result) {
+      const role = (await userOf(request))?.role ?? "viewer";
       return { ...result, body: bodyAsShown(result.body, role) };
     },
   };

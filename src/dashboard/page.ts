@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Response } from "express";
 import { type Html, html } from "../domain/html.ts";
-import type { User } from "./session.ts";
+import type { User } from "./users.ts";
 import { STYLE } from "./style.ts";
 
 /** The layout of every page of our own, made on the server, without scripts. */

@@ -32,8 +32,11 @@ p { margin: 0 0 1rem; }
 form { display: grid; gap: 1.05rem; margin-top: 1.4rem; }
 label { display: grid; gap: .35rem; font-weight: 550; font-size: .93rem; }
 input { width: 100%; min-height: 2.85rem; padding: .55rem .75rem; font: inherit; font-weight: 400; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
-button { display: inline-block; min-height: 2.85rem; padding: .6rem 1.2rem; border: 0; border-radius: .55rem; background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
-button:hover { background: var(--accent-strong); }
+button, .button { display: inline-block; min-height: 2.85rem; padding: .6rem 1.2rem; border: 0; border-radius: .55rem; background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
+.button { padding-block: .75rem; line-height: 1.35; text-align: center; text-decoration: none; overflow-wrap: anywhere; }
+.instead { display: grid; margin-top: 1.4rem; }
+.or { margin: 1.4rem 0 -.4rem; color: var(--muted); font-size: .93rem; text-align: center; }
+button:hover, .button:hover { background: var(--accent-strong); }
 a { color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 [role=alert] { margin: 1.2rem 0 0; padding: .7rem .9rem; border: 1px solid var(--bad-edge); border-radius: .55rem; background: var(--bad-ground); color: var(--bad); }

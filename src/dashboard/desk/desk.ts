@@ -1,7 +1,8 @@
 import express, { type Request, type RequestHandler, type Router } from "express";
 import * as z from "zod";
 import type { JobView } from "../../queues/job-view.ts";
-import type { User } from "../session.ts";
+import type { Cookies } from "../cookies.ts";
+import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
@@ -25,17 +26,21 @@ const from = z.coerce.number().int().nonnegative().catch(0);
 const question = z.string().catch("");
 
 /** The operator's pages, to be mounted at `DESK_PATH` behind the sign-in; `userOf` gives who is signed in. */
-export function deskRoutes(desk: DeskContext, userOf: (request: Request) => User | undefined): Router {
+export function deskRoutes(
+  desk: DeskContext,
+  userOf: (request: Request) => Promise<User | undefined>,
+  cookies: Cookies,
+): Router {
   const router = express.Router();
   router.get("/live.js", (_request, response) => void response.type("js").send(LIVE));
   router.get("/lang/:lang", (request, response) => {
-    chooseLang(response, request.params.lang === "ja" ? "ja" : "en");
+    chooseLang(response, request.params.lang === "ja" ? "ja" : "en", cookies);
     response.redirect(303, ownReferrer(request));
   });
-  router.use((request, response, next) => {
-    const user = userOf(request);
+  router.use(async (request, response, next) => {
+    const user = await userOf(request);
     if (user === undefined) return next("router");
-    const lang = langOf(request);
+    const lang = langOf(request, cookies);
     response.locals = { user, lang, words: WORDS[lang] };
     next();
   });

@@ -1,8 +1,8 @@
 import type { Request, Response } from "express";
 import { html, type Html } from "../../domain/html.ts";
-import { readCookie } from "../cookies.ts";
+import { type Cookies, readCookie } from "../cookies.ts";
 import { NOTHING, sendPage } from "../page.ts";
-import type { User } from "../session.ts";
+import type { User } from "../users.ts";
 import type { Lang, Words } from "./words.ts";
 
 /** Where the desk lives. */
@@ -16,17 +16,15 @@ export interface Visit {
 }
 export type Reply = Response<unknown, Visit>;
 
-const LANG_COOKIE = "handoff-lang";
-
 /** The language that was chosen, or else the one that the browser asks for. */
-export function langOf(request: Request): Lang {
-  const chosen = readCookie(request.headers.cookie, LANG_COOKIE);
+export function langOf(request: Request, cookies: Cookies): Lang {
+  const chosen = readCookie(request.headers.cookie, cookies.lang);
   if (chosen === "en" || chosen === "ja") return chosen;
   return request.acceptsLanguages("en", "ja") === "ja" ? "ja" : "en";
 }
 
-export function chooseLang(response: Response, lang: Lang): void {
-  response.cookie(LANG_COOKIE, lang, { sameSite: "lax", path: DESK_PATH, maxAge: 365 * 86_400_000, httpOnly: true });
+export function chooseLang(response: Response, lang: Lang, cookies: Cookies): void {
+  response.cookie(cookies.lang, lang, { ...cookies.options, maxAge: 365 * 86_400_000 });
 }
 
 /** Whether they may change something, and not only look. */
