@@ -7,6 +7,7 @@ import express, { type Express, type RequestHandler, type Response } from "expre
 import type { Logger } from "pino";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { DashboardRole } from "../settings.ts";
+import type { Audit } from "./audit.ts";
 import { refusal } from "./board-rights.ts";
 import { ICON } from "./page.ts";
 import { asShown, homely, withoutButtons } from "./shown.ts";
@@ -28,6 +29,7 @@ interface BoardContext {
   readonly kinds: readonly ShownKind[];
   readonly warnings: readonly (() => Promise<readonly string[]>)[];
   readonly log: Logger;
+  readonly audit: Pick<Audit, "record">;
   /** Who sent a request with these headers. */
   readonly userOf: (request: { readonly headers: object }) => Promise<User | undefined>;
 }
@@ -92,12 +94,12 @@ function title(name: string): string {
  * Rights before, masks after: every one of Bull Board's API routes passes these two. Its formatters would reach a job's data
  * alone, while reasons, logs and schedulers' templates could quote a sealed value too.
  */
-function hooks({ log, userOf }: BoardContext): BoardHooks {
+function hooks({ log, userOf, audit }: BoardContext): BoardHooks {
   return {
     async before(context) {
       const user = await userOf(context.request);
       const refused = user === undefined ? SIGNED_OUT : await refusal(context, user.role);
-      if (context.method !== "get") audit(log, context, user, refused);
+      if (context.method !== "get") await takeDown(log, audit, context, user, refused);
       return refused === undefined ? { allow: true } : { allow: false, status: 403, message: refused };
     },
     async after({ request }, result) {
@@ -117,16 +119,27 @@ function bodyAsShown(body: unknown, role: DashboardRole): object {
 
 export const SIGNED_OUT = "You are signed out. Reload this page to sign in again.";
 
-function audit(
+/** Into the audit log before it is done; what was refused into the program's. */
+async function takeDown(
   log: Logger,
+  audit: Pick<Audit, "record">,
   { method, route, request }: HookContext,
   user: User | undefined,
   refused: string | undefined,
-): void {
-  const { queueName: queue, jobId: job }: Record<string, unknown> = request.params;
-  const entry = { user: user?.name, role: user?.role, action: `${method} ${route}`, queue, job };
-  if (refused === undefined) log.info(entry, "dashboard: change asked for");
-  else log.warn({ ...entry, refused }, "dashboard: change refused");
+): Promise<void> {
+  const { queueName, jobId }: Record<string, unknown> = request.params;
+  const to = {
+    ...(typeof queueName === "string" && { queue: queueName }),
+    ...(typeof jobId === "string" && { job: jobId }),
+  };
+  const action = `${method} ${route}`;
+  const entry = { user: user?.name, role: user?.role, action, ...to };
+  if (refused !== undefined || user === undefined) {
+    log.warn({ ...entry, refused }, "dashboard: change refused");
+    return;
+  }
+  await audit.record({ who: user.name, what: `Bull Board: ${action}`, to });
+  log.info(entry, "dashboard: change asked for");
 }
 
 /** Rewrites the page, which is the only thing that Bull Board sends outside its API and its files. */

@@ -63,7 +63,7 @@ export function createDashboard({
   const { PUBLIC_URL: publicUrl } = settings;
   const signIn = openSignIn(settings, redis, tellTo(log, desk.audit));
   const { provider, userOf } = signIn;
-  const board = createBoard({ kinds, warnings, log, userOf });
+  const board = createBoard({ kinds, warnings, log, audit: desk.audit, userOf });
   let shown = false;
 
   const router = express.Router();

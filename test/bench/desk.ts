@@ -106,15 +106,15 @@ async function retryAll(browser: Browser, group: string): Promise<Row> {
 
 async function meanwhile(browser: Browser, ask: () => Promise<Response>): Promise<string> {
   const startedAt = performance.now();
-  let isOver = false;
+  const over = new AbortController();
   const asked = ask().then(async (answer) => {
     const text = await answer.text();
-    isOver = true;
+    over.abort();
     if (answer.status >= 400) throw new Error(`${String(answer.status)} ${text.slice(0, 200)}`);
     return performance.now() - startedAt;
   });
   const others: number[] = [];
-  while (!isOver || others.length < LOOKS) others.push(await timeOf(browser, "/healthz"));
+  while (!over.signal.aborted || others.length < LOOKS) others.push(await timeOf(browser, "/healthz"));
   return `answered after ${(await asked).toFixed(0)} ms; another page within ${Math.max(...others).toFixed(0)} ms meanwhile`;
 }
 
@@ -150,8 +150,19 @@ async function fill(server: TestRedis): Promise<string> {
   const ended = Promise.withResolvers<void>();
   let ends = 0;
   const worker = startWorker(provisioning, {
-    ...{ redis, prefix: PREFIX, ledger, sealing, intake, finding, kinds: [provisioning], services: {} },
-    ...{ breakers: {}, allowances: {}, attempts: 1, baseMs: 1000, stopping: new AbortController().signal },
+    redis,
+    prefix: PREFIX,
+    ledger,
+    sealing,
+    intake,
+    finding,
+    kinds: [provisioning],
+    services: {},
+    breakers: {},
+    allowances: {},
+    attempts: 1,
+    baseMs: 1000,
+    stopping: new AbortController().signal,
     log: pino({ level: "silent" }),
     onAttempt: () => {
       if (++ends === 2) ended.resolve();

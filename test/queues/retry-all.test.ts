@@ -76,7 +76,7 @@ async function failedGroup(...names: readonly string[]): Promise<FailureGroup> {
 }
 
 /** A run is looked for once a second. */
-const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 });
+const SOON = { timeout: 10_000 };
 
 const olga = { by: "olga", why: "stamps are there" };
 const cities = (count: number) => Array.from({ length: count }, (_, at) => `city ${String(at).padStart(2, "0")}`);
@@ -84,19 +84,17 @@ const cities = (count: number) => Array.from({ length: count }, (_, at) => `city
 it("the jobs of a group are retried in the order in which they were accepted, once each, however many processes do it", async () => {
   const group = await failedGroup(...cities(12));
   refused = () => false;
+  const queue = engine.queues.get("parcel");
+  await queue?.pause(); // workers would carry them out side by side
   carryOn(3);
   const id = await retryAll.start(group, { ...olga, rate: 100 });
-  await eventually(() => sent.length).toBe(12);
-  expect(sent).toEqual(cities(12));
-  await eventually(async () => await retryAll.read(id ?? "")).toMatchObject({
-    state: "done",
-    total: 12,
-    retried: 12,
-    gone: 0,
-    again: 0,
-    by: "olga",
-    why: "stamps are there",
-  });
+  await expect
+    .poll(async () => await retryAll.read(id ?? ""), SOON)
+    .toMatchObject({ state: "done", total: 12, retried: 12, gone: 0, again: 0, by: "olga", why: "stamps are there" });
+  const inLine = await queue?.getJobs(["wait"], 0, -1, true);
+  expect(inLine?.map((job) => (job.data as { to: string }).to)).toEqual(cities(12)); // as they were asked for above
+  await queue?.resume();
+  await expect.poll(() => sent.toSorted(), SOON).toEqual(cities(12));
 });
 
 it("what fails after the retry was asked for is not among them", async () => {
@@ -105,8 +103,8 @@ it("what fails after the retry was asked for is not among them", async () => {
   await failedGroup("Nara");
   refused = () => false;
   carryOn();
-  await eventually(async () => (await retryAll.read(id ?? ""))?.state).toBe("done");
-  await eventually(() => sent).toEqual(["Kyoto"]);
+  await expect.poll(async () => (await retryAll.read(id ?? ""))?.state, SOON).toBe("done");
+  await expect.poll(() => sent, SOON).toEqual(["Kyoto"]);
   expect(await openFailureGroups(engine).list()).toMatchObject([{ jobs: 1 }]);
 });
 
@@ -115,7 +113,7 @@ it("those that fail again are listed", async () => {
   refused = (to) => to === "Nara";
   carryOn();
   const id = (await retryAll.start(group, { ...olga, rate: 100 })) ?? "";
-  await eventually(async () => await retryAll.read(id)).toMatchObject({ state: "done", retried: 3, again: 1 });
+  await expect.poll(async () => await retryAll.read(id), SOON).toMatchObject({ state: "done", retried: 3, again: 1 });
   const [again = ""] = await retryAll.failedAgain(id, 10);
   expect(await engine.job(again)).toMatchObject({ state: "failed", attempts: 2 });
 });
@@ -125,8 +123,10 @@ it("the first one can be tried alone", async () => {
   refused = () => false;
   carryOn();
   const id = await retryAll.start(group, { ...olga, rate: 5, most: 1 });
-  await eventually(async () => await retryAll.read(id ?? "")).toMatchObject({ state: "done", total: 1, retried: 1 });
-  await eventually(() => sent).toEqual(["Kyoto"]);
+  await expect
+    .poll(async () => await retryAll.read(id ?? ""), SOON)
+    .toMatchObject({ state: "done", total: 1, retried: 1 });
+  await expect.poll(() => sent, SOON).toEqual(["Kyoto"]);
 });
 
 it("a retry can be paused, go on and be ended early", async () => {
@@ -136,7 +136,7 @@ it("a retry can be paused, go on and be ended early", async () => {
   await retryAll.set(id, "paused");
   carryOn();
   const other = (await retryAll.start(await failedGroupAgain(), { ...olga, rate: 100, most: 1 })) ?? "";
-  await eventually(async () => (await retryAll.read(other))?.state).toBe("done"); // a paused one is passed over meanwhile
+  await expect.poll(async () => (await retryAll.read(other))?.state, SOON).toBe("done"); // a paused one is passed over meanwhile
   expect(await retryAll.read(id)).toMatchObject({ state: "paused", retried: 0 });
   await retryAll.set(id, "aborted");
   await retryAll.set(id, "running"); // what was ended stays so
@@ -146,7 +146,7 @@ it("a retry can be paused, go on and be ended early", async () => {
   const last = (await retryAll.start(await failedGroupAgain(), { ...olga, rate: 100 })) ?? "";
   await retryAll.set(last, "paused");
   await retryAll.set(last, "running");
-  await eventually(() => sent).toEqual(cities(6));
+  await expect.poll(() => sent, SOON).toEqual(cities(6));
 });
 
 async function failedGroupAgain(): Promise<FailureGroup> {
@@ -163,8 +163,8 @@ it("a job that somebody else dealt with meanwhile is passed over", async () => {
   await (await engine.queues.get("parcel")?.getJob(first))?.retry("failed");
   await engine.until(first, "completed");
   carryOn();
-  await eventually(async () => await retryAll.read(id)).toMatchObject({ state: "done", retried: 1, gone: 1 });
-  await eventually(() => sent).toEqual(["Kyoto", "Nara"]);
+  await expect.poll(async () => await retryAll.read(id), SOON).toMatchObject({ state: "done", retried: 1, gone: 1 });
+  await expect.poll(() => sent, SOON).toEqual(["Kyoto", "Nara"]);
 });
 
 it("a group that is empty has nothing to retry", async () => {

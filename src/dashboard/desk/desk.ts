@@ -1,7 +1,9 @@
-import express, { type Request, type RequestHandler, type Router } from "express";
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from "express";
 import * as z from "zod";
+import { NotAcceptedError } from "../../queues/intake.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import type { Cookies } from "../cookies.ts";
+import { AWAY, sayThatRedisIsAway } from "../redis-away.ts";
 import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
 import type { DeskContext } from "./context.ts";
@@ -114,6 +116,13 @@ export function deskRoutes(
     retryGroup(desk, idIn(request), request, response as Reply),
   );
   router.post("/runs/:id", acts, form, (request, response) => setRun(desk, idIn(request), request, response as Reply));
+  const whileRedisIsAway: ErrorRequestHandler = (error, _request, response, next) => {
+    const reply = response as Reply; // as above
+    const isAway = error instanceof NotAcceptedError || desk.redis.status !== "ready";
+    if (isAway && !response.headersSent) sayThatRedisIsAway(reply, AWAY, reply.locals.user);
+    else next(error);
+  };
+  router.use(whileRedisIsAway);
   return router;
 }
 

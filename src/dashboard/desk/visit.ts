@@ -10,7 +10,7 @@ export const DESK_PATH = "/desk";
 
 /** Who looks, and in which language. */
 export interface Visit {
-  readonly user: Pick<User, "name" | "role">;
+  readonly user: User;
   readonly lang: Lang;
   readonly words: Words;
 }
