@@ -178,6 +178,36 @@ const dashboardUsers = text.transform((list, context): readonly DashboardUser[] 
   }),
 );
 
+/** What somebody is here whom the identity provider says this of. */
+export interface ClaimedRole {
+  readonly value: string;
+  readonly role: DashboardRole;
+}
+/** The role stands behind the last colon: a value may be an LDAP name or a URL. */
+const claimedRoles = text.transform((list, context): readonly ClaimedRole[] =>
+  list.split(";").flatMap((entry): ClaimedRole[] => {
+    const [, value, role] = /^\s*(\S.*):(viewer|operator|admin)\s*$/.exec(entry) ?? [];
+    if (value === undefined || (role !== "viewer" && role !== "operator" && role !== "admin")) {
+      context.addIssue({
+        code: "custom",
+        message: "must be value:role;value:role, with roles viewer, operator or admin",
+      });
+      return [];
+    }
+    return [{ value, role }];
+  }),
+);
+
+/** As the provider calls itself, to the last slash. Over http only where nobody can listen in between. */
+const issuer = text.refine(
+  (value) => {
+    const url = URL.parse(value);
+    const isNear = url?.protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
+    return (url?.protocol === "https:" || isNear) && `${url.search}${url.hash}${url.username}` === "";
+  },
+  { error: "must be an https:// URL (http:// on this machine alone)" },
+);
+
 const salesforceFields = text.transform((json, context): Readonly<Record<string, string>> => {
   try {
     return z.record(z.string().regex(/^\w+\.\w+$/), z.string().regex(/^\w+$/)).parse(JSON.parse(json));
@@ -310,10 +340,31 @@ export const variables = z.object({
     .transform((value) => new Secret(value))
     .optional()
     .describe("signs dashboard sessions; at least 32 characters"),
+  TRUSTED_PROXIES: count(0, 10)
+    .default(0)
+    .describe("how many reverse proxies stand before the dashboard, for the address that a sign-in comes from"),
+  OIDC_ISSUER: issuer.optional().describe("people sign in with this OpenID Connect provider; its issuer URL"),
+  OIDC_CLIENT_ID: text.optional().describe("as the provider knows Handoff"),
+  OIDC_CLIENT_SECRET: secret.optional().describe("as the provider knows Handoff"),
+  OIDC_SCOPE: text.default("openid profile email").describe("what the provider is asked for"),
+  OIDC_NAME_CLAIM: text
+    .default("preferred_username")
+    .describe("the claim that names a person: unique at the provider, and not for the person to change"),
+  OIDC_ROLE_CLAIM: text.default("roles").describe("the claim, a text or a list, that says what somebody is"),
+  OIDC_ROLES: claimedRoles
+    .optional()
+    .describe("value:role;value:role: who has which value of that claim is viewer, operator or admin here"),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` })
     .default("info")
     .describe("pino's level"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe("an OpenTelemetry collector, where traces go by OTLP over HTTP; absent: there are none"),
+  OTEL_TRACES_EXPORTER: z
+    .enum(["otlp", "none"], { error: "must be otlp or none" })
+    .optional()
+    .describe("none: no traces all the same; otlp: to http://localhost:4318, where no endpoint is named"),
   NOT_ELIGIBLE_VALUES: text
     .transform((list) => list.split(",").map((value) => value.trim()))
     .prefault("Not Eligible")
@@ -337,8 +388,11 @@ export type Variable = keyof Settings;
 const NEEDED_BY: Record<Role, readonly Variable[]> = {
   api: ["API_KEYS", "SALESFORCE_ORG_ID", "SALESFORCE_OUTBOUND_TOKEN", "DATA_KEY"],
   worker: ["SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "WHMCS_URL", "WHMCS_IDENTIFIER", "WHMCS_SECRET", "DATA_KEY"],
-  dashboard: ["DASHBOARD_USERS", "SESSION_SECRET"],
+  dashboard: ["SESSION_SECRET"],
 };
+
+/** What signing in with a provider cannot do without. PUBLIC_URL is where the provider sends people back to. */
+const NEEDED_BY_PROVIDER = ["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES", "PUBLIC_URL"] as const;
 
 const S3_CREDENTIALS = ["DOCUMENTS_S3_ACCESS_KEY_ID", "DOCUMENTS_S3_SECRET_ACCESS_KEY"] as const;
 
@@ -405,6 +459,11 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     !(has("SALESFORCE_USERNAME") && has("SALESFORCE_PRIVATE_KEY"))
   ) {
     need("SALESFORCE_CLIENT_SECRET", "or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY");
+  }
+  if (has("OIDC_ISSUER")) {
+    for (const variable of NEEDED_BY_PROVIDER) if (!has(variable)) need(variable, "OIDC_ISSUER is set");
+  } else if (taken.has("dashboard") && !has("DASHBOARD_USERS")) {
+    need("DASHBOARD_USERS", "or OIDC_ISSUER: else nobody can sign in to the dashboard");
   }
   const callbacks = callbackVariables.safeParse(given); // by themselves, so that a fault elsewhere does not hide theirs
   if (callbacks.success) problems.push(...callbackProblems(callbacks.data));

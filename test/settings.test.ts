@@ -92,6 +92,14 @@ describe("the settings of the contract", () => {
     DOCUMENTS_S3_SECRET_ACCESS_KEY: undefined,
     DOCUMENTS_S3_PREFIX: "documents/",
     DASHBOARD_USERS: undefined,
+    TRUSTED_PROXIES: 0,
+    OIDC_ISSUER: undefined,
+    OIDC_CLIENT_ID: undefined,
+    OIDC_CLIENT_SECRET: undefined,
+    OIDC_SCOPE: "openid profile email",
+    OIDC_NAME_CLAIM: "preferred_username",
+    OIDC_ROLE_CLAIM: "roles",
+    OIDC_ROLES: undefined,
     API_RATE_PER_MINUTE: 6000,
     SESSION_SECRET: undefined,
     LOG_LEVEL: "info",
@@ -105,6 +113,8 @@ describe("the settings of the contract", () => {
     CALLBACK_URLS: undefined,
     CALLBACK_SECRETS: undefined,
     CALLBACK_PRIVATE: "off",
+    OTEL_EXPORTER_OTLP_ENDPOINT: undefined,
+    OTEL_TRACES_EXPORTER: undefined,
   };
 
   it("are all there, and no others", () => {
@@ -145,7 +155,7 @@ describe("a role", () => {
       WHMCS_IDENTIFIER: "is missing (the worker role needs it)",
       WHMCS_SECRET: "is missing (the worker role needs it)",
       DATA_KEY: "is missing (the worker role needs it)",
-      DASHBOARD_USERS: "is missing (the dashboard role needs it)",
+      DASHBOARD_USERS: "is missing (or OIDC_ISSUER: else nobody can sign in to the dashboard)",
       SESSION_SECRET: "is missing (the dashboard role needs it)",
     });
   });
@@ -192,6 +202,52 @@ describe("Redis", () => {
       QUEUE_PREFIX: "must hold a hash tag on a cluster, like {handoff}",
     });
     expect(readSettings({ ...API, QUEUE_PREFIX: "handoff" }).QUEUE_PREFIX).toBe("handoff");
+  });
+});
+
+describe("the identity provider", () => {
+  const { DASHBOARD_USERS: _, ...withoutUsers } = DASHBOARD;
+  const PROVIDER = {
+    ...withoutUsers,
+    OIDC_ISSUER: "https://login.example.com/realms/company/",
+    OIDC_CLIENT_ID: "handoff",
+    OIDC_CLIENT_SECRET: "a secret",
+    OIDC_ROLES: "CN=ops,OU=it:operator; https://example.com/roles#admin:admin",
+    PUBLIC_URL: "https://handoff.example",
+  };
+
+  it("stands in for users with passwords, and is called as it calls itself", () => {
+    const settings = readSettings(PROVIDER);
+    expect(settings.OIDC_ISSUER).toBe("https://login.example.com/realms/company/");
+    expect(settings.OIDC_ROLES).toEqual([
+      { value: "CN=ops,OU=it", role: "operator" },
+      { value: "https://example.com/roles#admin", role: "admin" },
+    ]);
+  });
+
+  it.each(["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES", "PUBLIC_URL"])(
+    "is not asked without %s",
+    (variable) => {
+      expect(problemsOf({ ...PROVIDER, [variable]: "" })).toEqual({ [variable]: "is missing (OIDC_ISSUER is set)" });
+    },
+  );
+
+  it.each(["http://127.0.0.1:8080", "http://localhost:8080/realms/company", "https://login.example.com"])(
+    "is spoken to where nobody can listen in: %s",
+    (issuer) => {
+      expect(readSettings({ ...PROVIDER, OIDC_ISSUER: issuer }).OIDC_ISSUER).toBe(issuer);
+    },
+  );
+
+  it.each([
+    "http://login.example.com",
+    "https://login.example.com?tenant=1",
+    "https://user@login.example.com",
+    "login.example.com",
+  ])("is not what %s names", (issuer) => {
+    expect(problemsOf({ ...PROVIDER, OIDC_ISSUER: issuer })).toEqual({
+      OIDC_ISSUER: "must be an https:// URL (http:// on this machine alone)",
+    });
   });
 });
 
@@ -352,6 +408,9 @@ describe("a value that is wrong", () => {
     ],
     ["DASHBOARD_USERS", "olga:operator:password", "must be name:role:hash;name:role:hash, with roles"],
     ["SESSION_SECRET", "short", "must be at least 32 characters"],
+    ["TRUSTED_PROXIES", "yes", "must be a whole number from 0 to 10"],
+    ["OIDC_ROLES", "operators", "must be value:role;value:role, with roles viewer, operator or admin"],
+    ["OIDC_ROLES", "operators:boss", "must be value:role;value:role, with roles viewer, operator or admin"],
     ["LOG_LEVEL", "loud", "must be one of trace, debug, info, warn, error, fatal, silent"],
     ["VENDOR_TIMEOUT_MS", "10", "must be a whole number from 50 to 600000"],
     ["RETRY_ATTEMPTS", "0", "must be a whole number from 1 to 1000"],

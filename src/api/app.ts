@@ -1,6 +1,7 @@
 import express from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { EndedNames } from "../ended-access.ts";
 import type { Documents } from "../integrations/documents/documents.ts";
 import type { Follow } from "../queues/follow.ts";
 import type { Intake } from "../queues/intake.ts";
@@ -42,6 +43,8 @@ export interface ApiParts {
   readonly provisioning: AnyJobKind;
   /** What of Salesforce a customer may see. */
   readonly customers: Customers;
+  /** Clients whose keys are refused from now on, whatever API_KEYS says. */
+  readonly ended: Pick<EndedNames, "has">;
   /** What `/metrics` shows; the requests' own times are registered here. */
   readonly metrics: Registry;
   /** What `/readyz` says beside Redis's own warnings. */
@@ -89,7 +92,7 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   );
   serve(ours, "get", "/api/docs", docsPage(description, problemSorts(kinds)));
 
-  ours.use("/api", authentication(keys), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
+  ours.use("/api", authentication(keys, parts.ended), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
   for (const kind of kinds) {
     for (const route of kind.routes) {
       const handler =

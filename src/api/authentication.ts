@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from "node:crypto";
+import type { EndedNames } from "../ended-access.ts";
 import type { ApiKey, Secret } from "../settings.ts";
 import type { Handler } from "./exchange.ts";
 import { Problem } from "./problem.ts";
@@ -13,9 +14,9 @@ export function secretMatcher(secret: Secret): (candidate: string) => boolean {
 
 /**
  * Lets only callers with a key of `keys` through, and notes whose key it is. Every key is compared on every request, by
- * its digest, so that the time tells neither which key came close nor how long it is.
+ * its digest, so that the time tells neither which key came close nor how long it is. A client whose access was `ended` has none that is known.
  */
-export function authentication(keys: readonly ApiKey[]): Handler {
+export function authentication(keys: readonly ApiKey[], ended: Pick<EndedNames, "has">): Handler {
   const known = keys.map(({ client, key }) => ({ client, digest: digestOf(key.reveal()) }));
   return (request, response, next) => {
     const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "") ?? [];
@@ -27,7 +28,7 @@ export function authentication(keys: readonly ApiKey[]): Handler {
     const digest = digestOf(given);
     let client: string | null = null;
     for (const one of known) if (timingSafeEqual(one.digest, digest)) client = one.client;
-    if (client === null) {
+    if (client === null || ended.has(client)) {
       throw new Problem("unauthenticated", "This key is not known here.", {
         headers: { "www-authenticate": 'Bearer realm="handoff", error="invalid_token"' },
       });

@@ -7,10 +7,11 @@ import express, { type Express, type RequestHandler, type Response } from "expre
 import type { Logger } from "pino";
 import type { AnyJobKind } from "../queues/job-kind.ts";
 import type { DashboardRole } from "../settings.ts";
+import type { Audit } from "./audit.ts";
 import { refusal } from "./board-rights.ts";
 import { ICON } from "./page.ts";
-import type { User } from "./session.ts";
 import { asShown, homely, withoutButtons } from "./shown.ts";
+import type { User } from "./users.ts";
 
 /** Where Bull Board lives. */
 export const BOARD_PATH = "/admin/queues";
@@ -28,8 +29,9 @@ interface BoardContext {
   readonly kinds: readonly ShownKind[];
   readonly warnings: readonly (() => Promise<readonly string[]>)[];
   readonly log: Logger;
-  /** Who sent a request with this Cookie header. */
-  readonly userOfCookie: (header: string | undefined) => User | undefined;
+  readonly audit: Pick<Audit, "record">;
+  /** Who sent a request with these headers. */
+  readonly userOf: (request: { readonly headers: object }) => Promise<User | undefined>;
 }
 
 /** What Bull Board's pages may load: it styles elements one by one, and everything else is its own. Directives as helmet takes them. */
@@ -92,16 +94,16 @@ function title(name: string): string {
  * Rights before, masks after: every one of Bull Board's API routes passes these two. Its formatters would reach a job's data
  * alone, while reasons, logs and schedulers' templates could quote a sealed value too.
  */
-function hooks({ log, userOfCookie }: BoardContext): BoardHooks {
+function hooks({ log, userOf, audit }: BoardContext): BoardHooks {
   return {
     async before(context) {
-      const user = userOfCookie(context.request.headers["cookie"]);
+      const user = await userOf(context.request);
       const refused = user === undefined ? SIGNED_OUT : await refusal(context, user.role);
-      if (context.method !== "get") audit(log, context, user, refused);
+      if (context.method !== "get") await takeDown(log, audit, context, user, refused);
       return refused === undefined ? { allow: true } : { allow: false, status: 403, message: refused };
     },
-    after({ request }, result) {
-      const role = userOfCookie(request.headers["cookie"])?.role ?? "viewer";
+    async after({ request }, result) {
+      const role = (await userOf(request))?.role ?? "viewer";
       return { ...result, body: bodyAsShown(result.body, role) };
     },
   };
@@ -117,16 +119,27 @@ function bodyAsShown(body: unknown, role: DashboardRole): object {
 
 export const SIGNED_OUT = "You are signed out. Reload this page to sign in again.";
 
-function audit(
+/** Into the audit log before it is done; what was refused into the program's. */
+async function takeDown(
   log: Logger,
+  audit: Pick<Audit, "record">,
   { method, route, request }: HookContext,
   user: User | undefined,
   refused: string | undefined,
-): void {
-  const { queueName: queue, jobId: job }: Record<string, unknown> = request.params;
-  const entry = { user: user?.name, role: user?.role, action: `${method} ${route}`, queue, job };
-  if (refused === undefined) log.info(entry, "dashboard: change asked for");
-  else log.warn({ ...entry, refused }, "dashboard: change refused");
+): Promise<void> {
+  const { queueName, jobId }: Record<string, unknown> = request.params;
+  const to = {
+    ...(typeof queueName === "string" && { queue: queueName }),
+    ...(typeof jobId === "string" && { job: jobId }),
+  };
+  const action = `${method} ${route}`;
+  const entry = { user: user?.name, role: user?.role, action, ...to };
+  if (refused !== undefined || user === undefined) {
+    log.warn({ ...entry, refused }, "dashboard: change refused");
+    return;
+  }
+  await audit.record({ who: user.name, what: `Bull Board: ${action}`, to });
+  log.info(entry, "dashboard: change asked for");
 }
 
 /** Rewrites the page, which is the only thing that Bull Board sends outside its API and its files. */

@@ -1,9 +1,17 @@
 import type { CookieOptions } from "express";
 
-/** The dashboard's two cookies: who is signed in, and which browser a sign-in form was made for. */
+/** The dashboard's cookies. */
 export interface Cookies {
+  /** Who is signed in. */
   readonly session: string;
+  /** Which browser a sign-in form was made for. */
   readonly form: string;
+  /** In which browser somebody has signed in before. */
+  readonly browser: string;
+  /** What somebody is to bring back from the identity provider. */
+  readonly errand: string;
+  /** In which language the desk speaks. */
+  readonly lang: string;
   readonly options: CookieOptions;
 }
 
@@ -12,8 +20,9 @@ export interface Cookies {
  * PUBLIC_URL.
  *
  * SameSite is Lax, not Strict: a link in a mail to the administrator must find an operator signed in, and Strict would
- * show the sign-in page. Nothing is lost by it: Lax sends the cookie along only where a link is followed, a GET changes
- * nothing, and whatever else comes is asked where it came from (`cross-site.ts`).
+ * show the sign-in page; nor would whoever comes back from the identity provider bring the errand along. Nothing is lost by
+ * it: Lax sends the cookie along only where a link is followed, a GET changes nothing, and whatever else comes is asked where
+ * it came from (`cross-site.ts`).
  */
 export function cookiesFor(publicUrl: string | undefined): Cookies {
   const secure = publicUrl?.startsWith("https://") ?? false;
@@ -21,6 +30,9 @@ export function cookiesFor(publicUrl: string | undefined): Cookies {
   return {
     session: `${prefix}handoff-session`,
     form: `${prefix}handoff-form`,
+    browser: `${prefix}handoff-browser`,
+    errand: `${prefix}handoff-errand`,
+    lang: `${prefix}handoff-lang`,
     options: { httpOnly: true, secure, sameSite: "lax", path: "/" },
   };
 }

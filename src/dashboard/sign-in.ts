@@ -1,29 +1,33 @@
 import { randomBytes } from "node:crypto";
 import express, { type Request, type RequestHandler, type Response, type Router } from "express";
-import { ipKeyGenerator, rateLimit } from "express-rate-limit";
-import type { Logger } from "pino";
 import * as z from "zod";
 import type { Secret } from "../settings.ts";
+import type { Tell } from "./access.ts";
 import { type Cookies, readCookie } from "./cookies.ts";
-import { html } from "../domain/html.ts";
-import { NOTHING, sendPage } from "./page.ts";
+import { type Lockout, network, type Tried } from "./lockout.ts";
+import { mark, sameText } from "./mark.ts";
 import { LONGEST_PASSWORD, verifyPassword } from "./password.ts";
-import { issueSession, mark, sameText, SESSION_MS, type User, type Users } from "./session.ts";
+import type { Provider } from "./provider.ts";
+import { type Sessions, SESSION_MS } from "./session.ts";
+import { sendSignInPage, sendSignOutPage } from "./sign-in-page.ts";
+import type { LocalUsers, User } from "./users.ts";
 
 export interface SignIn {
-  readonly users: Users;
+  readonly users: LocalUsers;
+  readonly provider: Provider | undefined;
   readonly secret: Secret;
   readonly cookies: Cookies;
-  readonly log: Logger;
-  /** Who made a request; undefined where nobody is signed in. */
-  readonly userOf: (request: Request) => User | undefined;
+  readonly sessions: Sessions;
+  readonly lockout: Lockout;
+  readonly tell: Tell;
+  /** Who made a request with these headers; undefined where nobody is signed in. */
+  readonly userOf: (request: { readonly headers: object }) => Promise<User | undefined>;
 }
 
-/** Wrong sign-ins in a minute, for one name and for one address, after which the next ones must wait. */
-const WRONG_PER_MINUTE = 10;
-const MINUTE_MS = 60_000;
+const HOME = "/desk";
 
-const HOME = "/admin/queues";
+/** How long a browser is remembered in which somebody signed in with a password. */
+const BROWSER_KNOWN_MS = 180 * 24 * 60 * 60_000;
 
 const entered = z.object({
   name: z.string().trim().max(200).catch(""),
@@ -36,24 +40,27 @@ type Entered = z.infer<typeof entered>;
 /** `/sign-in` and `/sign-out`. */
 export function signInRoutes(context: SignIn): Router {
   const router = express.Router();
-  router.get("/sign-in", (request, response) => {
-    const next = z.string().catch("").parse(request.query["next"]);
-    if (context.userOf(request) === undefined) showForm(context, request, response, { status: 200, next });
-    else response.redirect(303, ownPath(next));
+  router.get("/sign-in", async (request, response) => {
+    const next = ownPath(request.query["next"]);
+    if ((await context.userOf(request)) === undefined) showForm(context, request, response, { status: 200, next });
+    else response.redirect(303, next);
   });
   router.post(
     "/sign-in",
     express.urlencoded({ extended: false, limit: "8kb", parameterLimit: 10 }),
     refuseForeignForm(context),
-    // The address first: one that must wait cannot go on and lock somebody's name.
-    slowDown(context, (request) => `address ${ipKeyGenerator(request.ip ?? "")}`),
-    slowDown(context, (request) => `name ${read(request).name}`),
     (request, response) => signIn(context, request, response),
   );
-  router.get("/sign-out", (request, response) => askToSignOut(context, request, response));
-  router.post("/sign-out", (request, response) => {
-    context.log.info({ user: context.userOf(request)?.name }, "signed out");
+  router.get("/sign-out", async (request, response) => {
+    const user = await context.userOf(request);
+    if (user === undefined) response.redirect(303, "/sign-in");
+    else sendSignOutPage(response, user, context.provider?.host);
+  });
+  router.post("/sign-out", async (request, response) => {
+    const user = await context.userOf(request);
+    await context.sessions.end(readCookie(request.headers.cookie, context.cookies.session));
     response.clearCookie(context.cookies.session, context.cookies.options);
+    if (user !== undefined) await context.tell({ what: "signed out", user });
     response.redirect(303, "/sign-in");
   });
   return router;
@@ -62,42 +69,70 @@ export function signInRoutes(context: SignIn): Router {
 async function signIn(context: SignIn, request: Request, response: Response): Promise<void> {
   const { name, password, next } = read(request);
   const user = context.users.get(name);
+  const [from, tried] = [request.ip, whoTries(context, request, name)];
+  const waitMs = await context.lockout.enter(tried);
+  if (waitMs !== null) {
+    await context.tell({ what: "sign-in refused", why: "too many tries", name: user?.name, from });
+    response.setHeader("Retry-After", Math.ceil(waitMs / 1000));
+    const minutes = Math.ceil(waitMs / 60_000);
+    const problem = `Too many tries. Wait ${minutes === 1 ? "a minute" : `${String(minutes)} minutes`}, then try again.`;
+    showForm(context, request, response, { status: 429, name, next, problem });
+    return;
+  }
   // For an unknown name somebody else's hash is checked, so that the time taken does not tell which names exist.
   const [someone] = context.users.values();
   const checked = user ?? someone;
   const right = checked !== undefined && (await verifyPassword(password, checked.password));
   if (user === undefined || !right) {
-    // An unknown name is not logged: it may be a password, typed into the wrong field.
-    context.log.warn({ user: user?.name, address: request.ip }, "sign-in refused");
+    await context.tell({ what: "sign-in refused", why: "wrong", name: user?.name, from });
     const problem = "This name and password do not belong together. Check both and try again.";
     showForm(context, request, response, { status: 401, next, name, problem });
     return;
   }
-  context.log.info({ user: user.name, role: user.role }, "signed in");
-  const value = issueSession(user, context.secret, Date.now());
-  response.clearCookie(context.cookies.form, context.cookies.options);
-  response.cookie(context.cookies.session, value, { ...context.cookies.options, maxAge: SESSION_MS });
+  await context.lockout.right(tried);
+  if (!(await letIn(context, request, response, user))) {
+    showForm(context, request, response, { status: 403, next, name, problem: ENDED });
+    return;
+  }
+  rememberBrowser(context, response, name);
   response.redirect(303, ownPath(next));
 }
 
-/** Counts what failed under `keyOf`; past the limit the form comes back with 429. Right sign-ins do not count. */
-function slowDown(context: SignIn, keyOf: (request: Request) => string): RequestHandler {
-  return rateLimit({
-    windowMs: MINUTE_MS,
-    limit: WRONG_PER_MINUTE,
-    skipSuccessfulRequests: true,
-    standardHeaders: false,
-    legacyHeaders: false,
-    keyGenerator: keyOf,
-    // Whether a proxy is trusted is the app's setting, not ours to complain about on the console.
-    validate: { xForwardedForHeader: false },
-    handler: (request, response) => {
-      response.setHeader("Retry-After", MINUTE_MS / 1000);
-      const problem = "Too many tries. Wait a minute, then try again.";
-      const { name, next } = read(request);
-      showForm(context, request, response, { status: 429, name, next, problem });
-    },
-  });
+export const ENDED = "Your access to Handoff was ended. Ask whoever looks after it.";
+
+/** Begins `user`'s session in this browser, in place of the one before; false where the person's access was ended. */
+export async function letIn(
+  { sessions, cookies, tell }: SignIn,
+  request: Request,
+  response: Response,
+  user: User,
+): Promise<boolean> {
+  await sessions.end(readCookie(request.headers.cookie, cookies.session));
+  const token = await sessions.begin(user);
+  if (token === null) {
+    await tell({ what: "sign-in refused", why: "access ended", name: user.name, from: request.ip });
+    return false;
+  }
+  await tell({ what: "signed in", user, from: request.ip });
+  response.clearCookie(cookies.form, cookies.options);
+  response.cookie(cookies.session, token, { ...cookies.options, maxAge: SESSION_MS });
+  return true;
+}
+
+/** By what a try is counted: a browser in which this person has signed in before stands for itself. */
+function whoTries({ secret, cookies }: SignIn, request: Request, name: string): readonly Tried[] {
+  const [id = "", given = ""] = (readCookie(request.headers.cookie, cookies.browser) ?? "").split(".");
+  if (sameText(given, mark(secret, ["browser", id, name]))) return [{ by: "browser", of: id }];
+  return [
+    { by: "address", of: network(request.ip) },
+    { by: "name", of: name },
+  ];
+}
+
+function rememberBrowser({ secret, cookies }: SignIn, response: Response, name: string): void {
+  const id = randomBytes(16).toString("base64url");
+  const value = `${id}.${mark(secret, ["browser", id, name])}`;
+  response.cookie(cookies.browser, value, { ...cookies.options, maxAge: BROWSER_KNOWN_MS });
 }
 
 /** The form's own token belongs to the cookie that came with it: another site can neither read one nor set the other. */
@@ -123,8 +158,8 @@ function read(request: Request): Entered {
 }
 
 /** Only a path of the dashboard is followed after signing in. */
-function ownPath(next: string): string {
-  return /^\/admin\/[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
+export function ownPath(next: unknown): string {
+  return typeof next === "string" && /^\/(?:admin\/|desk(?:[/?]|$))[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
 }
 
 interface Form {
@@ -134,56 +169,15 @@ interface Form {
   readonly problem?: string;
 }
 
-function showForm({ cookies, secret }: SignIn, request: Request, response: Response, form: Form): void {
-  // The same nonce for all open tabs, so that each of their forms works.
-  const known = readCookie(request.headers.cookie, cookies.form);
-  const nonce = known !== undefined && /^[\w-]{43}$/.test(known) ? known : randomBytes(32).toString("base64url");
-  response.cookie(cookies.form, nonce, cookies.options);
-  const { name = "", problem } = form;
-  const alert = problem === undefined ? NOTHING : html`<p role="alert" id="problem">${problem}</p>`;
-  const described = problem === undefined ? NOTHING : html` aria-describedby="problem"`;
-  const body = html`<div class="card">
-    <h1>Sign in</h1>
-    <p class="muted">to see what Handoff is working on.</p>
-    ${alert}
-    <form method="post" action="/sign-in">
-      <input type="hidden" name="token" value="${formToken(secret, nonce)}" />
-      <input type="hidden" name="next" value="${ownPath(form.next)}" />
-      <label
-        >Name<input
-          name="name"
-          value="${name}"
-          autocomplete="username"
-          autocapitalize="none"
-          spellcheck="false"
-          maxlength="200"
-          required${described}${name === "" ? html` autofocus` : NOTHING}
-      /></label>
-      <label
-        >Password<input
-          name="password"
-          type="password"
-          autocomplete="current-password"
-          maxlength="${String(LONGEST_PASSWORD)}"
-          required${described}${name === "" ? NOTHING : html` autofocus`}
-      /></label>
-      <button type="submit">Sign in</button>
-    </form>
-  </div>`;
-  sendPage(response, { status: form.status, title: "Sign in", body });
-}
-
-function askToSignOut({ userOf }: SignIn, request: Request, response: Response): void {
-  const user = userOf(request);
-  if (user === undefined) {
-    response.redirect(303, "/sign-in");
+export function showForm(context: SignIn, request: Request, response: Response, form: Form): void {
+  const page = { ...form, next: ownPath(form.next), provider: context.provider?.host };
+  if (context.users.size === 0) {
+    sendSignInPage(response, page);
     return;
   }
-  const body = html`<div class="card">
-    <h1>Sign out?</h1>
-    <p class="muted">You are signed in as ${user.name}, ${user.role}.</p>
-    <form method="post" action="/sign-out"><button type="submit">Sign out</button></form>
-    <p class="below"><a href="/admin/queues">Back to the dashboard</a></p>
-  </div>`;
-  sendPage(response, { status: 200, title: "Sign out", body });
+  // The same nonce for all open tabs, so that each of their forms works.
+  const known = readCookie(request.headers.cookie, context.cookies.form);
+  const nonce = known !== undefined && /^[\w-]{43}$/.test(known) ? known : randomBytes(32).toString("base64url");
+  response.cookie(context.cookies.form, nonce, context.cookies.options);
+  sendSignInPage(response, { ...page, token: formToken(context.secret, nonce) });
 }

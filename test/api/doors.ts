@@ -7,7 +7,7 @@ import express from "express";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import type { Customers } from "../../src/api/account-status.ts";
-import { createApi } from "../../src/api/app.ts";
+import { type ApiParts, createApi } from "../../src/api/app.ts";
 import { loggableError } from "../../src/domain/loggable-error.ts";
 import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { kinds } from "../../src/processors/index.ts";
@@ -94,6 +94,8 @@ interface DoorOptions {
   readonly dataDir?: string;
   /** By default nobody knows any customer. */
   readonly customers?: Customers;
+  /** By default nobody's access was ended. */
+  readonly ended?: ApiParts["ended"];
 }
 
 const documentSettings = () =>
@@ -118,6 +120,7 @@ export async function openDoors(
     follow = FOLLOWS_NOTHING,
     list = kinds,
     customers = nobody,
+    ended = { has: () => false },
     dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
   }: DoorOptions = {},
 ): Promise<Doors> {
@@ -148,6 +151,7 @@ export async function openDoors(
     intake,
     documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
     follow,
+    ended,
     kinds: list,
     provisioning,
     customers,

@@ -6,6 +6,7 @@ import express from "express";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { healthRoutes } from "../../src/api/health.ts";
+import { endAccess, restoreAccess, watchEnded } from "../../src/ended-access.ts";
 import type { Intake } from "../../src/queues/intake.ts";
 import {
   ask,
@@ -144,6 +145,27 @@ describe("who may ask", () => {
       const answer = await ask(doors.url + path, { method: "POST", headers: { ...headers }, body: "{" });
       expect(answer).toMatchObject({ status: 401, json: { code: "unauthenticated" } });
       expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer /);
+    }
+  });
+
+  it("answers 401 to a client whose access was ended, within moments, until it is given back", async () => {
+    const connection = engine.redis.connect();
+    const ended = watchEnded(connection, "{handoff}", 20);
+    const watchful = await openDoors(engine.intake, { ended });
+    const asScript = { authorization: `Bearer ${SCRIPT_KEY}` };
+    const statusOf = async (headers: Record<string, string>) =>
+      (await ask(`${watchful.url}/api/services/sim/cancellation-months`, { headers })).status;
+    try {
+      expect(await statusOf(asScript)).toBe(200);
+      await endAccess(connection, "{handoff}", "script");
+      await expect.poll(() => statusOf(asScript)).toBe(401);
+      expect(await statusOf(asPortal)).toBe(200);
+      await restoreAccess(connection, "{handoff}", "script");
+      await expect.poll(() => statusOf(asScript)).toBe(200);
+    } finally {
+      await watchful.close();
+      ended.close();
+      connection.disconnect();
     }
   });
 

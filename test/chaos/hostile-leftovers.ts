@@ -6,6 +6,9 @@ import { kinds } from "../../src/processors/index.ts";
 /** What Redis says of the life of a key that has run out since it was listed. */
 const GONE = -2;
 
+/** What signing in leaves for hours at most: sessions, and counts of wrong tries. */
+const OF_THE_SIGN_IN = /^(?:session|sessions-of|sign-in-tries):/;
+
 /** Parts of a queue that are there however many jobs it has. */
 const OF_A_QUEUE = /:(?:meta|id|events|marker|wait|paused|delayed|prioritized|pc|repeat)$/;
 
@@ -27,16 +30,22 @@ export async function leftBehind(
     let documents = 0;
     for (const key of keys) {
       const name = key.slice(key.indexOf(":") + 1);
-      if (name === "era" || name.startsWith("breaker:") || OF_A_QUEUE.test(name)) continue;
+      if (
+        name === "era" ||
+        name === "audit" ||
+        name === "audit:head" ||
+        name.startsWith("breaker:") ||
+        OF_A_QUEUE.test(name)
+      )
+        continue;
+      if (OF_THE_SIGN_IN.test(name) && (await redis.pttl(key)) > 0) continue;
       const [group = "", id = ""] = name.split(":");
       if (group === "ledger" && (await redis.hget(key, "kind")) !== "provisioning" && !accepted.has(id)) left.push(key);
       if (group === "ledger" || (kinds.some((kind) => kind.name === group) && jobs.has(id))) {
         if (group === "verification") documents += 1;
         continue;
       }
-      // A place that is kept taken for a minute, so that what is not wanted does not get into the queue.
-      const [place, life] = await Promise.all([redis.hget(key, "name"), redis.pttl(key)]);
-      if ((place === "not accepted" && life > 0) || life === GONE) continue;
+      if ((await redis.pttl(key)) === GONE) continue;
       const values = Object.values(await redis.hgetall(key));
       if (!values.some((value) => jobs.has(value))) left.push(key);
     }

@@ -33,6 +33,7 @@ beforeEach(async () => {
   await redis.flush();
   warnings = [];
   site = await startSite(
+    redis,
     {},
     [{ name: "provisioning", purpose: "Order what Salesforce approved at WHMCS." }],
     [async () => warnings],

@@ -1,11 +1,15 @@
+import { scryptSync } from "node:crypto";
+import { once } from "node:events";
 import type { Server } from "node:http";
 import { Queue, Worker } from "bullmq";
 import express from "express";
 import { type Logger, pino } from "pino";
+import { openAudit } from "../../src/dashboard/audit.ts";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
-import { hashPassword } from "../../src/dashboard/password.ts";
-import type { DashboardSettings } from "../../src/dashboard/session.ts";
-import { type DashboardRole, Secret } from "../../src/settings.ts";
+import type { DeskContext } from "../../src/dashboard/desk/context.ts";
+import { loggableError } from "../../src/domain/loggable-error.ts";
+import { connectDoor } from "../../src/queues/connection.ts";
+import { type DashboardRole, Secret, type Settings, variables } from "../../src/settings.ts";
 import type { TestRedis } from "../redis.ts";
 
 /** A dashboard on a free port of this machine, and people who use it. */
@@ -16,8 +20,10 @@ export const SESSION_SECRET = new Secret("the secret that signs sessions in test
 /** Of the queues here; a hash tag, as a cluster needs it. */
 export const PREFIX = "{dashboard}";
 
-/** One hash for everybody: making one takes a tenth of a second. */
-const HASH = await hashPassword(PASSWORD);
+/** One hash for everybody, of the cheapest sort: in earnest one check takes a tenth of a second. */
+const SALT = "c2FsdHNhbHQ";
+const DERIVED = scryptSync(PASSWORD, Buffer.from(SALT, "base64"), 32, { N: 2, r: 1, p: 1 });
+const HASH = `$scrypt$ln=1,r=1,p=1$${SALT}$${DERIVED.toString("base64").replace("=", "")}`;
 
 export const vera = { name: "vera", role: "viewer", hash: new Secret(HASH) } as const;
 export const olga = { name: "olga", role: "operator", hash: new Secret(HASH) } as const;
@@ -32,28 +38,44 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** The dashboard over `redis`, put together as the program does it. `settings`: what is not as by default. */
 export async function startSite(
-  settings: Partial<DashboardSettings> = {},
+  redis: Pick<TestRedis, "address">,
+  settings: Partial<Settings> = {},
   kinds: DashboardOptions["kinds"] = [],
   warnings: DashboardOptions["warnings"] = [],
 ): Promise<Site> {
   const lines: string[] = [];
-  const log: Logger = pino({ level: "info" }, { write: (line) => void lines.push(line) });
-  const given = { DASHBOARD_USERS: [vera, olga, adam], SESSION_SECRET, PUBLIC_URL: undefined, ...settings };
-  const dashboard = createDashboard({ settings: given, log, kinds, warnings });
-  const server: Server = express().use(dashboard.router).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the test server has no port");
-  return {
-    url: `http://127.0.0.1:${String(address.port)}`,
-    show: (queues) => dashboard.show(queues),
-    logged: () => lines.join(""),
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const serializers = { err: loggableError };
+  const log: Logger = pino({ level: "info", serializers }, { write: (line) => void lines.push(line) });
+  const own = { DASHBOARD_USERS: [vera, olga, adam], SESSION_SECRET, QUEUE_PREFIX: PREFIX };
+  const given: Settings = { ...variables.parse({}), ...own, ...settings };
+  const door = connectDoor(redis.address);
+  door.on("error", () => undefined);
+  const app = express().disable("x-powered-by").set("trust proxy", given.TRUSTED_PROXIES);
+  try {
+    await once(door, "ready");
+    const audit = openAudit({ redis: door, prefix: PREFIX });
+    const desk = { audit } as DeskContext; // its pages have tests of their own, over a whole program
+    const dashboard = createDashboard({ settings: given, redis: door, log, kinds, warnings, desk });
+    const server: Server = app.use(dashboard.router).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the test server has no port");
+    return {
+      url: `http://127.0.0.1:${String(address.port)}`,
+      show: (queues) => dashboard.show(queues),
+      logged: () => lines.join(""),
+      async close() {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+        door.disconnect();
+      },
+    };
+  } catch (error) {
+    door.disconnect();
+    throw error;
+  }
 }
 
 /** A browser as far as a server can tell: it keeps cookies, follows no redirect by itself, and says where a request comes from. */
@@ -64,10 +86,12 @@ export interface Browser {
   send(method: string, path: string, request?: { body?: string; headers?: Record<string, string> }): Promise<Response>;
 }
 
-export function openBrowser(site: Pick<Site, "url">): Browser {
+/** `by`: the address that a proxy says it comes from. */
+export function openBrowser(site: Pick<Site, "url">, by?: string): Browser {
   const cookies = new Map<string, string>();
   async function ask(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
+    if (by !== undefined) headers.set("x-forwarded-for", by);
     headers.set("cookie", [...cookies].map(([name, value]) => `${name}=${value}`).join("; "));
     const response = await fetch(site.url + path, { ...init, headers, redirect: "manual" });
     for (const cookie of response.headers.getSetCookie()) {
@@ -107,7 +131,7 @@ export const FORM = { "content-type": "application/x-www-form-urlencoded" };
 export const JSON_BODY = { "content-type": "application/json" };
 
 /** A browser in which somebody of that role is signed in. */
-export async function signedIn(site: Site, role: DashboardRole): Promise<Browser> {
+export async function signedIn(site: Pick<Site, "url">, role: DashboardRole): Promise<Browser> {
   const browser = openBrowser(site);
   const response = await signIn(browser, BY_ROLE[role]);
   if (response.status !== 303) throw new Error(`${role} could not sign in: ${String(response.status)}`);
