@@ -1,6 +1,6 @@
 import { Queue } from "bullmq";
-import { Redis } from "ioredis";
 import { eligibility } from "../../src/processors/eligibility.ts";
+import type { Connection } from "../../src/queues/connection.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import {
@@ -169,8 +169,8 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
       }, kind);
       return performance.now() - from;
     },
-    async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>, kind = eligibility.name): Promise<T> {
-      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    async inQueue<T>(look: (queue: Queue, connection: Connection) => Promise<T>, kind = eligibility.name): Promise<T> {
+      const connection = redis.connect();
       const queue = new Queue(kind, { connection, prefix: PREFIX });
       try {
         return await look(queue, connection);
