@@ -15,7 +15,7 @@ export function greeting({ address, log, sandbox, account, apiKey, dashboard }) 
   const places = [
     ["Portal API", `${address}/api`],
     ["API docs", `${address}/api/docs`],
-    ["Dashboard", `${address}/admin/queues`],
+    ["Dashboard", `${address}/desk`],
     dashboard === null ? null : ["", `sign in as ${dashboard.user} with ${dashboard.password}`],
     sandbox === null ? null : ["Sandbox", `${sandbox.url}  (stands in for Salesforce, WHMCS, Freebit and mail)`],
     ["Log", path.relative(ROOT, log)],

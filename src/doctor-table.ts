@@ -42,7 +42,7 @@ function advice({ heal }: Disagreement, url: string): string {
     case "job under way":
       return `Job ${heal.jobId} is at it.`;
     case "retry":
-      return `Job ${heal.jobId} failed. ${heal.words} Its page: ${url}/admin/queues/queue/${heal.work.kind}/${heal.jobId}`;
+      return `Job ${heal.jobId} failed. ${heal.words} Its page: ${url}/desk/jobs/${heal.jobId}`;
   }
 }
 

@@ -1,26 +1,46 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { InDoubtError, isClassified, RejectedError, UnavailableError } from "./domain/errors.ts";
 import type { AttemptEnd } from "./queues/worker.ts";
 
-/**
- * What a process counts, for `/metrics`: attempts by kind and end, calls to vendors by operation and what came of them, and
- * what it last heard of how much of their allowance is used.
- */
+/** What a process counts, for `/metrics`: attempts by kind and end, and calls to vendors by operation and what came of them. */
 export interface Metrics {
   readonly registry: Registry;
-  readonly attempt: (kind: string, end: AttemptEnd, ms: number) => void;
-  readonly vendorCall: (vendor: string, operation: string, result: string, ms: number) => void;
-  readonly allowanceUsed: (vendor: string, share: number) => void;
+  /** `code`: the outcome's word, the rule that said no, or the failure's code; empty where it merely waits. */
+  readonly attempt: (kind: string, end: AttemptEnd, ms: number, code: string) => void;
+  /** A worker took a job for the first time, so long after it was asked for. */
+  readonly taken: (kind: string, waitedMs: number) => void;
+  readonly vendorCall: (vendor: string, operation: string, came: CameOfCall, ms: number) => void;
+}
+
+/** What came of a call: the sort of it, which says whether it happened, and its code. */
+export interface CameOfCall {
+  readonly class: "done" | "not-made" | "rejected" | "unavailable" | "unknown-outcome" | "in-doubt";
+  readonly result: string;
+}
+
+export const DONE: CameOfCall = { class: "done", result: "done" };
+/** The breaker is open. */
+export const NOT_MADE: CameOfCall = { class: "not-made", result: "not-made" };
+
+/** What `error` says came of a call. What nobody classified may have happened. */
+export function cameOf(error: unknown): CameOfCall {
+  if (!isClassified(error)) return { class: "unknown-outcome", result: "unexpected" };
+  const { code: result } = error;
+  if (error instanceof RejectedError) return { class: "rejected", result };
+  if (error instanceof UnavailableError) return { class: "unavailable", result };
+  return { class: error instanceof InDoubtError ? "in-doubt" : "unknown-outcome", result };
 }
 
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
+const WAITING_SECONDS = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 
 export function openMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const attempts = new Counter({
     name: "handoff_attempts_total",
-    help: "Attempts at jobs, by how they ended",
-    labelNames: ["kind", "end"],
+    help: "Attempts at jobs, by how they ended and with which outcome or code",
+    labelNames: ["kind", "end", "code"],
     registers: [registry],
   });
   const attemptSeconds = new Histogram({
@@ -30,10 +50,17 @@ export function openMetrics(): Metrics {
     buckets: SECONDS,
     registers: [registry],
   });
+  const waitSeconds = new Histogram({
+    name: "handoff_job_wait_seconds",
+    help: "How long jobs that somebody asked for waited until a worker took them for the first time",
+    labelNames: ["kind"],
+    buckets: WAITING_SECONDS,
+    registers: [registry],
+  });
   const calls = new Counter({
     name: "handoff_vendor_calls_total",
-    help: "Calls to vendors, by what came of them",
-    labelNames: ["vendor", "operation", "result"],
+    help: "Calls to vendors, by what came of them: the class of the answer, and its code",
+    labelNames: ["vendor", "operation", "class", "result"],
     registers: [registry],
   });
   const callSeconds = new Histogram({
@@ -43,24 +70,18 @@ export function openMetrics(): Metrics {
     buckets: SECONDS,
     registers: [registry],
   });
-  const allowances = new Gauge({
-    name: "handoff_vendor_allowance_used_ratio",
-    help: "Which share of the calls that a vendor takes in a day is used, as it last said",
-    labelNames: ["vendor"],
-    registers: [registry],
-  });
   return {
     registry,
-    attempt(kind, end, ms) {
-      attempts.inc({ kind, end });
+    attempt(kind, end, ms, code) {
+      attempts.inc({ kind, end, code });
       attemptSeconds.observe({ kind }, ms / 1000);
     },
-    vendorCall(vendor, operation, result, ms) {
-      calls.inc({ vendor, operation, result });
-      callSeconds.observe({ vendor, operation }, ms / 1000);
+    taken(kind, waitedMs) {
+      waitSeconds.observe({ kind }, waitedMs / 1000);
     },
-    allowanceUsed(vendor, share) {
-      allowances.set({ vendor }, share);
+    vendorCall(vendor, operation, came, ms) {
+      calls.inc({ vendor, operation, ...came });
+      callSeconds.observe({ vendor, operation }, ms / 1000);
     },
   };
 }

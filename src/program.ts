@@ -7,7 +7,9 @@ import { createApi } from "./api/app.ts";
 import { nothingHere } from "./api/failures.ts";
 import { healthRoutes } from "./api/health.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
+import { openAudit } from "./dashboard/audit.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
+import type { DeskContext } from "./dashboard/desk/context.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
@@ -17,16 +19,22 @@ import { kinds, provisioning } from "./processors/index.ts";
 import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
+import { openFailureGroups } from "./queues/failure-groups.ts";
+import { openFinding } from "./queues/finding.ts";
 import { openFollow } from "./queues/follow.ts";
 import { openIntake } from "./queues/intake.ts";
 import { keepSchedule } from "./queues/schedule.ts";
 import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
+import { openRetryAll } from "./queues/retry-all.ts";
+import { readStanding } from "./queues/standing.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { showStanding } from "./standing-metrics.ts";
+import { openTracing, type Tracing } from "./tracing.ts";
 import { vendorChecks } from "./vendor-checks.ts";
 import { vendorWarnings, watchVendors } from "./vendor-watch.ts";
 
@@ -59,9 +67,13 @@ export interface Program {
  */
 export async function startProgram(settings: Settings, log: Logger): Promise<Program> {
   const metrics = openMetrics();
-  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, log) : undefined;
+  const tracing = await openTracing(settings, log);
+  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, tracing, log) : undefined;
   const door = connectDoor(settings);
   watch(door, log);
+  const kindNames = kinds.map(({ name }) => name);
+  const read = () => readStanding(door, settings.QUEUE_PREFIX, kindNames);
+  showStanding(metrics.registry, { read, kinds, roles: settings.ROLES });
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({
     redis: door,
@@ -70,7 +82,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     timing: timingFor(settings.VENDOR_TIMEOUT_MS),
   });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
-  const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues });
+  const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues, carried: tracing?.carried });
 
   const allowance = salesforceAllowance(settings, door, log);
   const warnings = [
@@ -85,9 +97,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   });
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
+  const { salesforce, warning } = doorReads(settings, door, metrics, tracing, log);
+  const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
   if (settings.ROLES.has("api")) {
-    const { salesforce, warning } = doorReads(settings, door, metrics, log);
     if (warning !== null) log.warn(warning);
+    if (tracing !== null) app.use(tracing.door);
     app.use(
       createApi({
         settings,
@@ -97,13 +111,42 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         documents: openDocuments({ settings }),
         kinds,
         provisioning,
-        customers: { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
+        customers,
         metrics: metrics.registry,
         warnings: [...warnings, async () => (warning === null ? [] : [warning])],
       }),
     );
   } else app.use(healthRoutes(intake, metrics.registry, warnings));
-  const dashboard = settings.ROLES.has("dashboard") ? createDashboard({ settings, log, kinds, warnings }) : undefined;
+  const stopping = new AbortController();
+  const retryAll = openRetryAll({ redis: door, prefix: settings.QUEUE_PREFIX, queues: () => queues });
+  const desk = (): DeskContext => ({
+    redis: door,
+    prefix: settings.QUEUE_PREFIX,
+    ledger,
+    intake,
+    sealing,
+    groups: openFailureGroups({ redis: door, prefix: settings.QUEUE_PREFIX }),
+    finding: openFinding({ redis: door, prefix: settings.QUEUE_PREFIX, sealing }),
+    retryAll,
+    audit: openAudit({ redis: door, prefix: settings.QUEUE_PREFIX }),
+    customers,
+    kinds,
+    queues: () => queues,
+    standing: {
+      redis: door,
+      breakers: breakersOf(settings, door, log),
+      allowances: { salesforce: allowance },
+      warnings: [...warnings, () => redisWarnings(door)],
+      queues: () => queues,
+    },
+    clients: [...new Set((settings.API_KEYS ?? []).map(({ client }) => client))],
+    salesforceUrl: settings.SALESFORCE_LOGIN_URL ?? null,
+    whmcsUrl: settings.WHMCS_URL ?? null,
+    log,
+  });
+  const dashboard = settings.ROLES.has("dashboard")
+    ? createDashboard({ settings, log, kinds, warnings, desk: desk() })
+    : undefined;
   if (dashboard !== undefined) app.use(dashboard.router);
 
   app.use(nothingHere());
@@ -119,9 +162,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${String(port)}`;
   log.info({ url, roles: [...settings.ROLES] }, "listening");
 
+  let carryingOn: Promise<void> | undefined;
   whenReady(door, log, async () => {
     queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
+    if (dashboard !== undefined) carryingOn ??= retryAll.carryOn(stopping.signal, complaintsTo(log));
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
   worker?.start();
@@ -135,8 +180,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
+      stopping.abort();
       follow.close(); // else its listeners would hold the server open; they come back to another process
-      const closed = Promise.all([closeServer(server), worker?.stop()]).then(() => quit(door));
+      const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn])
+        .then(() => quit(door))
+        .then(() => tracing?.close());
       await Promise.race([closed, limit]);
       clearTimeout(late);
       log.info("stopped");
@@ -148,6 +196,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
 function prepareWorker(
   settings: Settings,
   metrics: Metrics,
+  tracing: Tracing | null,
   log: Logger,
 ): { start: () => void; stop: () => Promise<void> } {
   const prefix = settings.QUEUE_PREFIX;
@@ -155,18 +204,12 @@ function prepareWorker(
   const cut = new AbortController();
   const redis = connectWorker(settings);
   watch(redis, log);
-  const breaker = (vendor: Vendor) => breakerOf(vendor, settings, redis, log);
-  const breakers = {
-    salesforce: breaker("salesforce"),
-    whmcs: breaker("whmcs"),
-    freebit: breaker("freebit"),
-    mail: breaker("mail"),
-  };
+  const breakers = breakersOf(settings, redis, log);
   const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
   const sealing = sealingWith(settings.DATA_KEY ?? []);
   const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
-  const intake = openIntake({ redis, ledger, sealing, queues: () => queues });
+  const intake = openIntake({ redis, ledger, sealing, queues: () => queues, carried: tracing?.carried });
   const onEnd = callbacksOnEnd(settings, intake);
   const common = {
     redis,
@@ -176,14 +219,21 @@ function prepareWorker(
     allowances,
     ledger,
     intake,
+    finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
     kinds,
-    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal), redis),
+    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal, tracing), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
     stopping: stopping.signal,
     log,
-    onAttempt: metrics.attempt,
+    onAttempt(...attempt: Parameters<Metrics["attempt"]>) {
+      metrics.attempt(...attempt);
+      const [, end, , code] = attempt;
+      tracing?.attempted(end, code);
+    },
+    ...(tracing !== null && { telemetry: tracing.telemetry }),
+    onTaken: metrics.taken,
   };
   const check = vendorChecks(settings, cut.signal);
   let workers: { close(): Promise<void> }[] = [];
@@ -239,6 +289,16 @@ function breakerOf(vendor: Vendor, settings: Settings, redis: Connection, log: L
   });
 }
 
+function breakersOf(settings: Settings, redis: Connection, log: Logger): Readonly<Record<Vendor, Breaker>> {
+  const breaker = (vendor: Vendor) => breakerOf(vendor, settings, redis, log);
+  return {
+    salesforce: breaker("salesforce"),
+    whmcs: breaker("whmcs"),
+    freebit: breaker("freebit"),
+    mail: breaker("mail"),
+  };
+}
+
 /** How much is used of an org's daily calls: of the vendors only Salesforce counts, and says so. */
 function salesforceAllowance(settings: Settings, redis: Connection, log: Logger): Allowance {
   return allowanceOf("salesforce", {
@@ -250,9 +310,15 @@ function salesforceAllowance(settings: Settings, redis: Connection, log: Logger)
   });
 }
 
-function doorReads(settings: Settings, door: Connection, metrics: Metrics, log: Logger): DoorReads {
+function doorReads(
+  settings: Settings,
+  door: Connection,
+  metrics: Metrics,
+  tracing: Tracing | null,
+  log: Logger,
+): DoorReads {
   const breaker = breakerOf("salesforce", settings, door, log);
-  return clientsOf(() => openDoorReads(settings, breaker, metrics), door);
+  return clientsOf(() => openDoorReads(settings, breaker, metrics, tracing), door);
 }
 
 /** A client that cannot be made says which of its settings is at fault. */

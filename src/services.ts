@@ -1,4 +1,4 @@
-import { isClassified, UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
+import { UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
 import type { VendorCall } from "./domain/vendor-call.ts";
 import { type Callbacks, callbackClient } from "./integrations/callbacks/client.ts";
 import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
@@ -7,10 +7,11 @@ import { mailClient, type Mail } from "./integrations/mail/client.ts";
 import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
-import type { Metrics } from "./metrics.ts";
+import { cameOf, DONE, type Metrics, NOT_MADE } from "./metrics.ts";
 import type { Allowance } from "./queues/allowance.ts";
 import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
 import type { Settings, Variable } from "./settings.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** The clients that processors get as an argument. */
 export interface Services {
@@ -36,9 +37,12 @@ export function openServices(
   allowances: Allowances,
   metrics: Metrics,
   cut: AbortSignal,
+  tracing: Tracing | null = null,
 ): Services {
+  const deadlineMs = settings.VENDOR_TIMEOUT_MS;
+  const traced = tracedBy(tracing);
   const call = (vendor: Vendor, allowance?: Allowance) =>
-    vendorCall({ vendor, breaker: breakers[vendor], allowance, metrics, deadlineMs: settings.VENDOR_TIMEOUT_MS, cut });
+    traced(vendor, vendorCall({ vendor, breaker: breakers[vendor], allowance, metrics, deadlineMs, cut }));
   return {
     salesforce: salesforceClient({ settings, call: call("salesforce", allowances.salesforce) }),
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
@@ -50,8 +54,13 @@ export function openServices(
       pricebookId: settings.PORTAL_PRICEBOOK_ID ?? null,
       notEligibleValues: settings.NOT_ELIGIBLE_VALUES,
     },
-    callbacks: callbackClient({ settings, call: receiverCall(metrics, settings.VENDOR_TIMEOUT_MS, cut) }),
+    callbacks: callbackClient({ settings, call: traced("callback", receiverCall(metrics, deadlineMs, cut)) }),
   };
+}
+
+/** Where nothing is traced, a call is left as it is. */
+function tracedBy(tracing: Tracing | null): Tracing["call"] {
+  return tracing?.call ?? ((_vendor, call) => call);
 }
 
 /** A door's caller waits: Redis on the same network answers in a millisecond or is not well. */
@@ -68,7 +77,12 @@ export interface DoorReads {
  * The doors' own client. A process that only takes work in starts without Salesforce's settings: then it says so instead
  * of reading. Throws where a setting is wrong.
  */
-export function openDoorReads(settings: Settings, breaker: Breaker, metrics: Metrics): DoorReads {
+export function openDoorReads(
+  settings: Settings,
+  breaker: Breaker,
+  metrics: Metrics,
+  tracing: Tracing | null = null,
+): DoorReads {
   const missing = missingForSalesforce(settings);
   if (missing.length > 0) {
     const title = `This process cannot read Salesforce: ${missing.join(", ")} not set.`;
@@ -85,7 +99,7 @@ export function openDoorReads(settings: Settings, breaker: Breaker, metrics: Met
     deadlineMs: settings.VENDOR_TIMEOUT_MS,
     cut: new AbortController().signal, // a read is over before the server is closed, or nobody waits for it
   });
-  return { salesforce: salesforceClient({ settings, call }), warning: null };
+  return { salesforce: salesforceClient({ settings, call: tracedBy(tracing)("salesforce", call) }), warning: null };
 }
 
 function missingForSalesforce(settings: Settings): string[] {
@@ -114,16 +128,13 @@ export function vendorCall({
   deadlineMs: number;
   cut: AbortSignal;
 }): VendorCall {
-  const tellUsed = (share: number) => {
-    metrics.allowanceUsed(vendor, share);
-    allowance?.tell(share);
-  };
+  const tellUsed = (share: number) => allowance?.tell(share);
   return async (operation, perform) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const askedAt = performance.now();
     const openForMs = await breaker.enter();
     if (openForMs !== null) {
-      metrics.vendorCall(vendor, operation, "not-made", 0);
+      metrics.vendorCall(vendor, operation, NOT_MADE, 0);
       throw new UnavailableError({
         code: `${vendor}-away`,
         title: `${VENDOR_NAMES[vendor]} is away.`,
@@ -146,16 +157,11 @@ export function vendorCall({
     const startedAt = performance.now();
     try {
       const result = await perform(AbortSignal.any([deadline, cut]), tellUsed);
-      metrics.vendorCall(vendor, operation, "done", performance.now() - startedAt);
+      metrics.vendorCall(vendor, operation, DONE, performance.now() - startedAt);
       await breaker.report(undefined);
       return result;
     } catch (error) {
-      metrics.vendorCall(
-        vendor,
-        operation,
-        isClassified(error) ? error.code : "unexpected",
-        performance.now() - startedAt,
-      );
+      metrics.vendorCall(vendor, operation, cameOf(error), performance.now() - startedAt);
       if (!cut.aborted) await breaker.report(error);
       throw error;
     }
@@ -166,14 +172,14 @@ export function vendorCall({
 function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): VendorCall {
   return async (operation, perform) => {
     const startedAt = performance.now();
-    let result = "done";
+    let came = DONE;
     try {
       return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]), () => undefined);
     } catch (error) {
-      result = isClassified(error) ? error.code : "unexpected";
+      came = cameOf(error);
       throw error;
     } finally {
-      metrics.vendorCall("callback", operation, result, performance.now() - startedAt);
+      metrics.vendorCall("callback", operation, came, performance.now() - startedAt);
     }
   };
 }

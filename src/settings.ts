@@ -314,6 +314,13 @@ export const variables = z.object({
     .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` })
     .default("info")
     .describe("pino's level"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe("an OpenTelemetry collector, where traces go by OTLP over HTTP; absent: there are none"),
+  OTEL_TRACES_EXPORTER: z
+    .enum(["otlp", "none"], { error: "must be otlp or none" })
+    .optional()
+    .describe("none: no traces all the same; otlp: to http://localhost:4318, where no endpoint is named"),
   NOT_ELIGIBLE_VALUES: text
     .transform((list) => list.split(",").map((value) => value.trim()))
     .prefault("Not Eligible")

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
@@ -33,7 +33,15 @@ const service = z.object({
 });
 const { services, networks, volumes } = z
   .object({
-    services: z.object({ redis: service, api: service, worker: service, dashboard: service, sandbox: service }),
+    services: z.object({
+      redis: service,
+      api: service,
+      worker: service,
+      dashboard: service,
+      sandbox: service,
+      prometheus: service,
+      grafana: service,
+    }),
     networks: z.record(z.string(), z.object({ internal: z.boolean().optional() })),
     volumes: z.record(z.string(), z.unknown()),
   })
@@ -85,7 +93,7 @@ describe("docker-compose.yml", () => {
     expect(services.redis.networks).toEqual(["queue"]);
     expect(networks["queue"]?.internal).toBe(true);
     const published = Object.values(services).flatMap(({ ports }) => ports);
-    expect(published).toHaveLength(3);
+    expect(published).toHaveLength(5);
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/);
   });
 
@@ -119,6 +127,46 @@ describe("docker-compose.yml", () => {
   it("brings the sandbox only where it is asked for", () => {
     expect(services.sandbox.profiles).toEqual(["sandbox"]);
     for (const name of ["redis", ...roles] as const) expect(services[name].profiles).toBeUndefined();
+  });
+});
+
+describe("the observability profile", () => {
+  const { prometheus, grafana } = services;
+
+  it("brings Prometheus and Grafana only where it is asked for, by versions that stay", () => {
+    for (const one of [prometheus, grafana]) {
+      expect(one.profiles).toEqual(["observability"]);
+      expect(one.image).toMatch(/^[a-z]+\/[a-z]+:v?\d+\.\d+\.\d+$/);
+      expect(one.networks).not.toContain("queue");
+    }
+  });
+
+  it("hands them the files of ops/, which they cannot change, and keeps what they gather", () => {
+    const mounted = [...prometheus.volumes, ...grafana.volumes].map((volume) => volume.split(":"));
+    const [files, kept] = [
+      mounted.filter(([from]) => from?.startsWith("./")),
+      mounted.filter(([from]) => !from?.startsWith("./")),
+    ];
+    expect(files.map(([from]) => from)).toEqual([
+      "./ops/prometheus",
+      "./ops/grafana/provisioning",
+      "./ops/grafana/dashboards",
+    ]);
+    for (const [from = "", , rights] of files) {
+      expect(existsSync(path.join(import.meta.dirname, "..", from))).toBe(true);
+      expect(rights).toBe("ro");
+    }
+    for (const [name = ""] of kept) expect(volumes).toHaveProperty(name);
+  });
+
+  it("lets nobody sign in to Grafana, and asks nothing of the internet", () => {
+    expect(grafana.environment).toMatchObject({
+      GF_AUTH_ANONYMOUS_ORG_ROLE: "Viewer",
+      GF_AUTH_BASIC_ENABLED: "false",
+      GF_AUTH_DISABLE_LOGIN_FORM: "true",
+      GF_ANALYTICS_REPORTING_ENABLED: "false",
+      GF_ANALYTICS_CHECK_FOR_UPDATES: "false",
+    });
   });
 });
 

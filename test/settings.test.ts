@@ -105,6 +105,8 @@ describe("the settings of the contract", () => {
     CALLBACK_URLS: undefined,
     CALLBACK_SECRETS: undefined,
     CALLBACK_PRIVATE: "off",
+    OTEL_EXPORTER_OTLP_ENDPOINT: undefined,
+    OTEL_TRACES_EXPORTER: undefined,
   };
 
   it("are all there, and no others", () => {

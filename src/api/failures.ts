@@ -1,3 +1,4 @@
+import { finished } from "node:stream/promises";
 import express, { type NextFunction, type Request } from "express";
 import { NotAcceptedError } from "../queues/intake.ts";
 import { BodyError, type BodyFault } from "./body.ts";
@@ -16,13 +17,32 @@ const PROBLEM_OF_BODY: Record<BodyFault, ProblemCode> = {
 };
 
 /** Answers whatever a handler threw with a problem. What nobody foresaw becomes a bare 500, and the log gets the reason. */
-export function answerFailure(error: unknown, _request: Request, response: Reply, next: NextFunction): void {
+export async function answerFailure(
+  error: unknown,
+  request: Request,
+  response: Reply,
+  next: NextFunction,
+): Promise<void> {
   const problem = problemOf(error);
   // A URL that cannot be decoded is quoted in its error, and may hold the outbound token: its words stay out of the log.
   if (problem.sort.status >= 500) response.locals.fault = problem.cause ?? error;
   // Half an answer cannot be mended: Express then cuts the connection, so that the caller does not take it for whole.
   if (response.headersSent) return next(error);
+  if (problem.sort.status !== 408) await readAway(request, response);
   sendProblem(response, problem);
+}
+
+const LONGEST_READ_AWAY_MS = 5000;
+
+/**
+ * Where the caller wants the connection closed, Node closes it right behind the answer: one whose body is still on its way
+ * would find a reset instead of what we say. On a connection that lives on, Node reads the rest away by itself.
+ */
+async function readAway(request: Request, response: Reply): Promise<void> {
+  if (request.complete || response.shouldKeepAlive) return;
+  request.resume();
+  const signal = AbortSignal.timeout(LONGEST_READ_AWAY_MS);
+  await finished(request, { signal, writable: false }).catch(() => {}); // gone, or too slow: it was told as well as could be
 }
 
 /** Answers what nobody else does. Express's own page would say the address back. */

@@ -10,14 +10,17 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import { BOARD_PATH, BOARD_POLICY, createBoard, type ShownKind, SIGNED_OUT } from "./board.ts";
 import { cookiesFor, readCookie } from "./cookies.ts";
+import type { DeskContext } from "./desk/context.ts";
+import { deskRoutes } from "./desk/desk.ts";
+import { DESK_PATH } from "./desk/visit.ts";
 import { isForeignChange } from "./cross-site.ts";
 import { html } from "../domain/html.ts";
-import { PAGE_POLICY, sendMessage, sendPage } from "./page.ts";
+import { DESK_POLICY, PAGE_POLICY, sendMessage, sendPage } from "./page.ts";
 import { type DashboardSettings, readSession, readUsers, type User } from "./session.ts";
 import { signInRoutes } from "./sign-in.ts";
 
 export interface Dashboard {
-  /** To be mounted at `/`: it takes `/`, `/sign-in`, `/sign-out` and `/admin/queues`, and leaves the rest alone. */
+  /** To be mounted at `/`: it takes `/`, `/sign-in`, `/sign-out`, `/desk` and `/admin/queues`, and leaves the rest alone. */
   readonly router: Router;
   /** Shows these queues, once Redis is reachable; until then a page says that it is not. */
   show(queues: readonly Queue[]): void;
@@ -30,12 +33,14 @@ export interface DashboardOptions {
   readonly kinds?: readonly ShownKind[];
   /** What stands on top of Bull Board's page, in plain words, for an operator to mend. */
   readonly warnings?: readonly (() => Promise<readonly string[]>)[];
+  /** What the operator's desk looks at and works with. */
+  readonly desk: DeskContext;
 }
 
-const OWN_PATHS = ["/sign-in", "/sign-out", BOARD_PATH];
+const OWN_PATHS = ["/sign-in", "/sign-out", BOARD_PATH, DESK_PATH];
 
 /** The operators' pages: Bull Board behind a sign-in. Throws an `Error` where DASHBOARD_USERS or SESSION_SECRET cannot be used. */
-export function createDashboard({ settings, log, kinds = [], warnings = [] }: DashboardOptions): Dashboard {
+export function createDashboard({ settings, log, kinds = [], warnings = [], desk }: DashboardOptions): Dashboard {
   const { SESSION_SECRET: secret, PUBLIC_URL: publicUrl } = settings;
   if (secret === undefined) throw new Error("SESSION_SECRET is missing: the dashboard role needs it");
   const users = readUsers(settings);
@@ -47,16 +52,17 @@ export function createDashboard({ settings, log, kinds = [], warnings = [] }: Da
   let shown = false;
 
   const router = express.Router();
-  router.get("/", (_request, response) => response.redirect(302, BOARD_PATH));
+  router.get("/", (_request, response) => response.redirect(302, DESK_PATH));
   router.use(OWN_PATHS, guarded(PAGE_POLICY), refuseForeignChanges(log, publicUrl));
   router.use(signInRoutes({ users, secret, cookies, log, userOf }));
-  router.use(BOARD_PATH, (request, response, next) => {
+  router.use([BOARD_PATH, DESK_PATH], (request, response, next) => {
     const user = userOf(request);
     if (user === undefined) turnAway(request, response);
     else if (shown) next();
     else sayThatRedisIsAway(user, request, response);
   });
   router.use(BOARD_PATH, guarded(BOARD_POLICY), board.handler);
+  router.use(DESK_PATH, guarded(DESK_POLICY), deskRoutes(desk, userOf));
   router.use(OWN_PATHS, sayThatItFailed(log));
   return {
     router,

@@ -26,6 +26,9 @@ export const PAGE_POLICY = {
   "frame-ancestors": ["'none'"],
 };
 
+/** The desk's pages ask for themselves again, by one script of their own. */
+export const DESK_POLICY = { ...PAGE_POLICY, "script-src": ["'self'"], "connect-src": ["'self'"] };
+
 export interface Page {
   readonly status: number;
   readonly title: string;
@@ -34,13 +37,15 @@ export interface Page {
   readonly user?: Pick<User, "name" | "role">;
   /** Ask for the page again after so many seconds. */
   readonly refreshSeconds?: number;
+  /** For a page of the desk: its language, its menu, and room for tables. */
+  readonly desk?: { readonly lang: "en" | "ja"; readonly menu: Html; readonly script: string };
 }
 
-export function sendPage(response: Response, { status, title, body, user, refreshSeconds }: Page): void {
+export function sendPage(response: Response, { status, title, body, user, refreshSeconds, desk }: Page): void {
   const refresh =
     refreshSeconds === undefined ? NOTHING : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`;
   const page = html`<!DOCTYPE html>
-    <html lang="en">
+    <html lang="${desk?.lang ?? "en"}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -49,11 +54,11 @@ export function sendPage(response: Response, { status, title, body, user, refres
         <title>${title} · Handoff</title>
         <link rel="icon" href="${ICON}" />
         ${STYLE_ELEMENT}
+        ${desk === undefined ? NOTHING : html`<script src="${desk.script}" defer></script>`}
       </head>
-      <body>
+      <body${desk === undefined ? NOTHING : html` class="desk"`}>
         <header>
-          <a class="brand" href="/admin/queues">${{ text: MARK }}Handoff</a
-          >${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · Sign out</a>`}
+          <a class="brand" href="/desk">${{ text: MARK }}Handoff</a>${desk?.menu ?? NOTHING}${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · Sign out</a>`}
         </header>
         <main>${body}</main>
       </body>
@@ -66,7 +71,7 @@ export function sendMessage(response: Response, status: number, title: string, t
   const body = html`<div class="card">
     <h1>${title}</h1>
     <p class="muted">${text}</p>
-    <p><a href="/admin/queues">To the dashboard</a></p>
+    <p><a href="/desk">To the desk</a></p>
   </div>`;
   sendPage(response, { status, title, body });
 }

@@ -23,7 +23,7 @@ export interface SignIn {
 const WRONG_PER_MINUTE = 10;
 const MINUTE_MS = 60_000;
 
-const HOME = "/admin/queues";
+const HOME = "/desk";
 
 const entered = z.object({
   name: z.string().trim().max(200).catch(""),
@@ -124,7 +124,7 @@ function read(request: Request): Entered {
 
 /** Only a path of the dashboard is followed after signing in. */
 function ownPath(next: string): string {
-  return /^\/admin\/[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
+  return /^\/(?:admin\/|desk(?:[/?]|$))[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
 }
 
 interface Form {
@@ -183,7 +183,7 @@ function askToSignOut({ userOf }: SignIn, request: Request, response: Response):
     <h1>Sign out?</h1>
     <p class="muted">You are signed in as ${user.name}, ${user.role}.</p>
     <form method="post" action="/sign-out"><button type="submit">Sign out</button></form>
-    <p class="below"><a href="/admin/queues">Back to the dashboard</a></p>
+    <p class="below"><a href="/desk">Back to the desk</a></p>
   </div>`;
   sendPage(response, { status: 200, title: "Sign out", body });
 }

@@ -41,4 +41,46 @@ a { color: var(--accent); }
 .pulse { display: inline-block; width: .65rem; height: .65rem; margin-right: .5rem; border-radius: 50%; background: var(--accent); animation: pulse 1.8s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .25; } }
 @media (prefers-reduced-motion: reduce) { .pulse { animation: none; } }
+.desk main { max-width: 72rem; margin-top: 1rem; }
+.desk header { flex-wrap: wrap; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; }
+nav a { color: var(--text); text-decoration: none; padding: .35rem 0; }
+nav a:hover, nav a[aria-current] { text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: .35em; text-decoration-color: var(--accent); }
+.desk h1 { font-size: 1.6rem; overflow-wrap: anywhere; }
+.desk h2 { margin: 1.8rem 0 .6rem; font-size: 1.1rem; }
+.desk section { margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); }
+.desk section > :first-child { margin-top: 0; }
+.desk section > :last-child { margin-bottom: 0; }
+.desk .failure, .desk .warnings { border-left: .35rem solid var(--bad-edge); }
+.well { padding: 1rem 1.2rem; border: 1px solid var(--edge); border-left: .35rem solid var(--accent); border-radius: .7rem; background: var(--card); }
+.groups { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem; }
+.groups li { padding: .85rem 1.1rem; border: 1px solid var(--edge); border-left: .35rem solid var(--bad-edge); border-radius: .7rem; background: var(--card); }
+.groups p { margin: .25rem 0 0; font-size: .92rem; }
+.wide { overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .55rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--edge); }
+tbody tr:last-child > * { border-bottom: 0; }
+thead th { color: var(--muted); font-size: .85rem; font-weight: 600; white-space: nowrap; }
+tbody th { font-weight: 550; overflow-wrap: anywhere; }
+.bad { color: var(--bad); font-weight: 600; }
+.good { color: var(--accent); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.2rem; margin: 1rem 0; }
+dt { color: var(--muted); }
+dd { margin: 0; }
+.action { max-width: 40rem; margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); gap: .8rem; }
+.action p { margin: 0; }
+select { min-height: 2.85rem; padding: .55rem .75rem; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
+.buttons { display: flex; flex-wrap: wrap; gap: .7rem; }
+button.quiet { background: transparent; color: var(--accent); border: 1px solid var(--accent); }
+button.quiet:hover { background: var(--ground); }
+details { margin: 1rem 0; }
+summary { cursor: pointer; color: var(--accent); font-weight: 550; }
+.find { max-width: 40rem; gap: .6rem; }
+.story { list-style: none; margin: 0; padding: 0; }
+.story li { display: grid; grid-template-columns: 13.5rem 1fr; gap: .2rem 1rem; padding: .45rem 0; border-bottom: 1px solid var(--edge); }
+.story time { color: var(--muted); font-variant-numeric: tabular-nums; }
+pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
+progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }
+.pages { display: flex; gap: 1.2rem; margin-top: 1rem; }
+@media (max-width: 36rem) { .story li, dl { grid-template-columns: 1fr; } dd { margin-bottom: .6rem; } }
 `;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { findable } from "./findable.ts";
 import { line, paragraph } from "./free-text.ts";
 import { type Day, dayInJapan, lastDayOf, lastSecondOf, type Month, month, monthInJapan } from "./japan-calendar.ts";
 import { mailAddress } from "./letter.ts";
@@ -7,10 +8,12 @@ import { accountId } from "./salesforce-id.ts";
 
 const common = {
   accountId,
-  serviceId: z
-    .int()
-    .positive()
-    .meta({ description: "The WHMCS service id", examples: [1234] }),
+  serviceId: findable(
+    z
+      .int()
+      .positive()
+      .meta({ description: "The WHMCS service id", examples: [1234] }),
+  ),
   comments: personal(paragraph(5000).meta({ description: "Anything that Customer Service should know" })).optional(),
   alternativeEmail: personal(
     mailAddress.meta({ description: "Gets the confirmation too", examples: ["taro@customer.example"] }),
@@ -20,11 +23,13 @@ const scheduled = { ...common, month: month.meta({ description: "The last month 
 const sim = {
   ...scheduled,
   simNumber: personal(
-    z
-      .string()
-      .regex(/^\d(?:-?\d){0,19}$/, "must be a SIM's number: digits, with or without hyphens")
-      .overwrite((number) => number.replaceAll("-", ""))
-      .meta({ description: "The SIM's number, with its leading 0", examples: ["070-0000-0001"] }),
+    findable(
+      z
+        .string()
+        .regex(/^\d(?:-?\d){0,19}$/, "must be a SIM's number: digits, with or without hyphens")
+        .overwrite((number) => number.replaceAll("-", ""))
+        .meta({ description: "The SIM's number, with its leading 0", examples: ["070-0000-0001"] }),
+    ),
   ),
   serialNumber: personal(line(40).meta({ description: "What is printed on the SIM" })).optional(),
 };

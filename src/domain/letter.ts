@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { findable } from "./findable.ts";
 import { line, paragraph } from "./free-text.ts";
 import { personal } from "./personal.ts";
 
@@ -19,7 +20,7 @@ export const mailAddress = z
 /** Whoever `ADMIN_EMAIL` names when the mail is sent. */
 const administrator = z.literal("administrator");
 
-const salesforceId = z.string().regex(/^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$/, "must be a Salesforce id");
+const salesforceId = findable(z.string().regex(/^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$/, "must be a Salesforce id"));
 /** What a person may quote: the number of a Case, or a job's id. */
 const reference = z.string().regex(/^[\w-]{1,64}$/, "must be a Case number or a job's id");
 const whmcsId = z.int().positive();
@@ -32,7 +33,7 @@ const resultCode = z.string().regex(/^[\w-]{1,32}$/, "must be a result code");
 const ended = {
   service: z.enum(["Internet", "SIM", "VPN"]),
   /** The WHMCS service id, which customers know as their service's number. */
-  serviceId: whmcsId,
+  serviceId: findable(z.int().positive()),
   lastDay: day,
 };
 /** Where the administrator finds it. */
@@ -73,7 +74,7 @@ const cancellationAdmin = z.strictObject({
 const cancellationRefusedAdmin = z.strictObject({
   template: z.literal("cancellation-refused-admin"),
   to: administrator,
-  serviceId: whmcsId,
+  serviceId: findable(z.int().positive()),
   lastDay: day,
   ...whereabouts,
   jobId: reference,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { findable } from "./findable.ts";
 
 /**
  * Salesforce ids come with 15 characters, where case matters, or with 18, where the last three say which of the first
@@ -32,11 +33,11 @@ function salesforceId<Name extends string>(name: Name, prefix: string, example: 
     .brand<`${Name}Id`>();
 }
 
-export const accountId = salesforceId("Account", "001", "0015g00000HjKlMAAV");
-export const orderId = salesforceId("Order", "801", "8015g00000ZxCvBAAV");
+export const accountId = findable(salesforceId("Account", "001", "0015g00000HjKlMAAV"));
+export const orderId = findable(salesforceId("Order", "801", "8015g00000ZxCvBAAV"));
 export const productId = salesforceId("Product2", "01t", "01t5g000003GhIjAAK");
 
-export const opportunityId = salesforceId("Opportunity", "006", "0065g00000HjKlMAAV");
+export const opportunityId = findable(salesforceId("Opportunity", "006", "0065g00000HjKlMAAV"));
 
 export type AccountId = z.infer<typeof accountId>;
 export type OrderId = z.infer<typeof orderId>;

@@ -9,6 +9,7 @@ import {
   vpnBody,
 } from "../domain/cancellation.ts";
 import { cancellationDescription, cancellationSubject } from "../domain/cancellation-case.ts";
+import { explainedEnd } from "../domain/cancellation-explained.ts";
 import { type About, lettersAbout } from "../domain/cancellation-letters.ts";
 import { earliestMonth, isOpenMonth, latestMonth } from "../domain/cancellation-month.ts";
 import { needsPerson, RejectedError } from "../domain/errors.ts";
@@ -48,6 +49,7 @@ export const cancellation = defineJobKind({
   payload,
   key: (asked) => [asked.accountId, asked.serviceId, ...("month" in asked ? [asked.month] : [])].join("."),
   account: ({ accountId }) => accountId,
+  explain: explainedEnd,
   routes: [
     {
       path: "/services/internet/cancellation",

@@ -24,6 +24,7 @@ export const dailySweep = defineJobKind({
   key: () => "due-services",
   yields: SWEEP,
   routes: [],
+  promisedMs: 3_600_000,
   schedule: { dailyAtHour: 9, timeZone: "Asia/Tokyo" },
 
   async run(_payload, step, { salesforce, whmcs }: Services, job) {

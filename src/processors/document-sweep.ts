@@ -12,6 +12,7 @@ export const documentSweep = defineJobKind({
   payload: z.strictObject({}),
   key: () => "leftovers",
   routes: [],
+  promisedMs: 3_600_000,
   schedule: { dailyAtHour: 4, timeZone: "Asia/Tokyo" },
 
   async run(_payload, step, { documents }: { readonly documents: Documents }, job) {

@@ -1,10 +1,10 @@
 import { hash, randomUUID } from "node:crypto";
 import type { Queue } from "bullmq";
-import { Cluster } from "ioredis";
 import { type Connection, redisWarnings } from "./connection.ts";
 import type { AnyJobKind, Unless } from "./job-kind.ts";
 import { type JobView, jobView, newJobView, type QueuedJob } from "./job-view.ts";
-import type { Candidate, JobKeys, Ledger } from "./ledger.ts";
+import type { Candidate, Ledger, Taken } from "./ledger.ts";
+import { LARGEST_PAYLOAD_BYTES } from "./queues.ts";
 import { type Sealing, sealPersonal } from "./sealing.ts";
 
 /** Who asks, and what tells this request from another. */
@@ -54,44 +54,32 @@ export interface Intake {
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** Redis serves nobody else meanwhile: a hundred take it about a millisecond. */
+/** Redis serves nobody else meanwhile: a hundred take it about two milliseconds. */
 const MOST_TOGETHER = 100;
 
-/** What goes into a queue. */
-interface Entry {
-  readonly job: JobKeys;
-  readonly kind: AnyJobKind;
-  readonly payload: unknown;
-}
-
-/** `queues`: by kind's name; undefined until Redis answered for the first time. */
+/** `queues`: by kind's name; undefined until Redis answered for the first time. `carried`: the trace that is under way, where there is any. */
 export function openIntake({
   redis,
   ledger,
   sealing,
   queues,
+  carried = () => undefined,
 }: {
   redis: Connection;
   ledger: Ledger;
   sealing: Sealing;
   queues: () => ReadonlyMap<string, Queue> | undefined;
+  carried?: (() => string | undefined) | undefined;
 }): Intake {
-  const put = async (entries: readonly Entry[]): Promise<void> => {
-    const byKind = Map.groupBy(entries, ({ kind }) => kind);
-    const sealed = ({ job, kind, payload }: Entry) => ({
-      name: kind.name,
-      data: sealPersonal(sealing, kind.payload, payload, job.id),
-      opts: { jobId: job.id },
-    });
-    await Promise.all([...byKind].map(([kind, jobs]) => queueOf(kind.name).addBulk(jobs.map(sealed))));
+  const takes = new Map<string, (candidate: Candidate) => Promise<Taken>>();
+  const takerOf = (kind: string) => {
+    let take = takes.get(kind);
+    if (take === undefined) {
+      take = together(MOST_TOGETHER, (candidates) => ledger.accept(queueOf(kind), candidates));
+      takes.set(kind, take);
+    }
+    return take;
   };
-
-  const take = together(MOST_TOGETHER, async (entries: readonly (Candidate & Entry)[]) => {
-    const accepting = ledger.accept(entries);
-    if (redis instanceof Cluster) await accepting; // a slot that moves could let the second overtake the first
-    const [taken] = await Promise.all([accepting, put(entries)]); // one wait for the disk instead of two
-    return taken;
-  });
 
   const queueOf = (kind: string): Queue => {
     const queue = queues()?.get(kind);
@@ -112,11 +100,12 @@ export function openIntake({
       const id = randomUUID();
       return await orNotAccepted(async () => {
         const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-        const taken = await take({
+        const data = JSON.stringify(sealPersonal(sealing, kind.payload, payload, id));
+        if (Buffer.byteLength(data) > LARGEST_PAYLOAD_BYTES) throw new Error("the payload is too large for Redis");
+        const taken = await takerOf(kind.name)({
           job,
-          kind,
-          payload,
-          placeInQueue: queueOf(kind.name).toKey(id),
+          data,
+          trace: carried(),
           door: request.door,
           unless: request.unless ?? [],
           lookFirst: request.lookFirst ?? false,
@@ -131,8 +120,9 @@ export function openIntake({
         const known = await read(taken.id);
         if (known !== null && (known.inQueue || known.view.state === "completed" || known.view.state === "failed"))
           return { how: taken.how, job: known.view, withThis: false };
-        // Whoever claimed this was cut off before it was in the queue, or is just putting it there: doing so twice is once.
-        await put([{ job: { ...job, id: taken.id }, kind, payload }]);
+        // Somebody took it out of the queue: nobody would ever do it, nor take it in anew.
+        const sealed = sealPersonal(sealing, kind.payload, payload, taken.id);
+        await queueOf(kind.name).add(kind.name, sealed, { jobId: taken.id });
         const mended = known?.view ?? newJobView(taken.id, kind.name, request.door, new Date());
         return { how: taken.how, job: mended, withThis: true };
       });

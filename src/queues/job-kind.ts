@@ -41,6 +41,8 @@ export interface JobFacts {
    */
   readonly resumed: boolean;
   readonly hand: Hand;
+  /** From now on people find the job by `value`, an id that its payload does not hold. */
+  readonly foundBy: (value: string) => void;
 }
 
 /**
@@ -101,8 +103,17 @@ export interface UploadRoute<Payload> extends AnyRoute<Payload> {
   payloadOf(fields: unknown, document: StoredDocument): Payload;
 }
 
+/** Why something is as it is, for people, in both of the desk's languages. */
+export interface Explanation {
+  readonly en: string;
+  readonly ja: string;
+}
+
 /** When jobs of a kind come by themselves: at an hour of each day, or at the sweeps' interval (`SWEEP_INTERVAL_MS`). */
 export type Schedule = { readonly dailyAtHour: number; readonly timeZone: string } | "every sweep";
+
+/** How soon a job is done while all is well, where its kind does not say otherwise: nobody at the portal wonders yet. */
+export const PROMISED_MS = 15 * 60_000;
 
 /** One sort of work. `Services` is what its run needs of the outside world: clients arrive as an argument. */
 export interface JobKind<Payload, Services> {
@@ -118,6 +129,8 @@ export interface JobKind<Payload, Services> {
   /** The account whose jobs must take turns with this one; absent where nothing can race. */
   account?(payload: Payload): string;
   readonly routes: readonly Route<Payload>[];
+  /** Why a job's dates are what they are; absent where it has none of its own. */
+  explain?(payload: Payload, acceptedAt: Date): readonly Explanation[];
   /** Attempts before a person is asked, where `RETRY_ATTEMPTS` does not fit. */
   readonly attempts?: number;
   /**
@@ -125,6 +138,8 @@ export interface JobKind<Payload, Services> {
    * is used. Absent: they never do.
    */
   readonly yields?: { readonly vendor: Vendor; readonly from: number };
+  /** How soon a job is done while all is well, where `PROMISED_MS` does not fit; operators hear of one that waits longer. */
+  readonly promisedMs?: number;
   /** For kinds whose jobs come by themselves; their payload is `{}`. */
   readonly schedule?: Schedule;
   run(payload: Payload, step: Step, services: Services, job: JobFacts): Promise<Outcome>;

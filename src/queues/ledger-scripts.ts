@@ -1,7 +1,6 @@
-import { script, wholeScript } from "./script.ts";
-
-/** How long the place of a candidate that is not wanted is kept taken: longer than any door waits for Redis. */
-const UNWANTED_MS = 60_000;
+import { GROUPING } from "./failure-groups.ts";
+import { script } from "./script.ts";
+import { TELLING } from "./story.ts";
 
 /** Salesforce sends a message for a day: some forty doors' names. */
 const LONGEST_DOORS = 2000;
@@ -38,7 +37,8 @@ end
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`, `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
- *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one), `outcome` (JSON), `finished` (ms)
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
+ *   `group` and `whose` (the failure group that it is in, see `failure-groups.ts`), `bulk` (with which it was last retried, see `retry-all.ts`), `outcome` (JSON), `finished` (ms)
  * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
@@ -48,23 +48,28 @@ end
  * What a step gave is not sent by itself: it goes along with the next call as a note (three arguments: step, effect (0 or 1),
  * sealed result), which is written before anything else.
  *
+ * Jobs that were left to a person in doubt stand in one more hash, `doubts`: the kind of each by its id. Whoever reads it
+ * (`standing.ts`) takes those off that are so no more.
+ *
  * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended),
  * `ended` (ms, when it ended well).
  */
 
 /**
- * Takes requests down, one after the other. KEYS: era, then four for each request: natural key, ledger of the candidate,
- * the candidate's place in the queue, idempotency key (any key where the caller gave none). ARGV: how long idempotency keys
- * are kept (ms), how long Redis stays suspect after a restart (ms), then six for each request: candidate id, kind, door,
- * how an earlier job may have ended that answers in its place ('done', 'failed', or both), whether it looks before it
- * writes (0 or 1), body hash (empty where the caller gave no key). Returns for each request how, the id of the job that
- * answers, when it was accepted (ms, as text); or 'error' and Redis's words, which leaves the others alone.
+ * Takes requests of one kind down, one after the other, and puts those that are new into BullMQ's queue: claimed and queued
+ * is one thing. KEYS: era, of the queue its waiting jobs, its meta data and its marker, then four for each request: natural
+ * key, ledger of the candidate, its place in the queue, idempotency key (any key where the caller gave none). ARGV: how long
+ * idempotency keys are kept (ms), how long Redis stays suspect after a restart (ms), kind, BullMQ's options of a job (JSON),
+ * then seven for each request: candidate id, door, how an earlier job may have ended that answers in its place ('done',
+ * 'failed', or both), whether it looks before it writes (0 or 1), body hash (empty where the caller gave no key), payload
+ * (JSON), and the trace that it belongs to (empty where to none). Returns for each request how, the id of the job that answers, when it was accepted (ms, as text); or 'error' and
+ * Redis's words, which leaves the others alone.
  *
- * The candidates are put into the queue right behind this call, without waiting for its answer. Where one is not wanted,
- * its place is taken here, so that BullMQ finds it there already and leaves it alone. That needs this call to come first
- * whatever happens, so it is sent whole: a script that Redis had forgotten would come again behind.
+ * A job stands in the queue as BullMQ itself would have put it there (a test compares them), but for the two entries in
+ * BullMQ's stream of events, which nobody reads. BullMQ's own call for each job would cost a request more than all the rest here.
  */
-export const accept = wholeScript(`
+export const accept = script(`
+local kind, options = ARGV[3], ARGV[4]
 local now, run = now_ms(), run_id()
 local era = redis.call('HMGET', KEYS[1], 'run', 'since')
 local since = tonumber(era[2] or 0)
@@ -73,11 +78,6 @@ if era[1] ~= run then
   redis.call('HSET', KEYS[1], 'run', run, 'since', since)
 end
 local after_restart = now - since < tonumber(ARGV[2])
-
-local function unwanted(place, how, id)
-  redis.call('HSET', place, 'name', 'not accepted', 'how', how, 'job', id)
-  redis.call('PEXPIRE', place, ${UNWANTED_MS})
-end
 
 -- A job that is asked for by several doors says so, up to a length that nobody reads anyway.
 local function came_too(ledger, candidate, id, door)
@@ -88,19 +88,14 @@ local function came_too(ledger, candidate, id, door)
   end
 end
 
-local function take(natural, ledger, place, once, candidate, kind, door, unless, look_first, body)
-  -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
+local queued = {}
+local function take(natural, ledger, place, once, candidate, door, unless, look_first, body, payload, trace)
+  -- This call sent twice, because its answer was lost on the way, takes it down once.
   local accepted = redis.call('HGET', ledger, 'accepted')
   if accepted then return { 'new', candidate, accepted } end
-  local before = redis.call('HMGET', place, 'how', 'job')
-  if before[1] then return { before[1], before[2], tostring(now) } end
   if body ~= '' then
     local seen = redis.call('HMGET', once, 'body', 'job')
-    if seen[1] then
-      local how = seen[1] == body and 'replayed' or 'key-reused'
-      unwanted(place, how, seen[2])
-      return { how, seen[2] }
-    end
+    if seen[1] then return { seen[1] == body and 'replayed' or 'key-reused', seen[2] } end
   end
 
   local how, id = 'new', candidate
@@ -124,18 +119,24 @@ local function take(natural, ledger, place, once, candidate, kind, door, unless,
       redis.call('PERSIST', natural)
     end
     redis.call('HSET', ledger, 'kind', kind, 'natural', natural, 'accepted', now, 'door', door, 'run', run, 'suspect', suspect)
+    local own = trace == '' and options or string.sub(options, 1, -2) .. ',"tm":' .. cjson.encode(trace) .. '}'
+    redis.call('HSET', place, 'name', kind, 'data', payload, 'opts', own, 'timestamp', now, 'delay', 0, 'priority', 0)
+    queued[#queued + 1] = candidate
   else
-    unwanted(place, how, id)
     came_too(ledger, candidate, id, door)
   end
   return { how, id, tostring(now) }
 end
 
 local answers = {}
-for i = 0, #KEYS / 4 - 1 do
-  local k, a = 2 + 4 * i, 3 + 6 * i
-  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
+for i = 0, #KEYS / 4 - 2 do
+  local k, a = 5 + 4 * i, 5 + 7 * i
+  local well, answer = pcall(take, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
   answers[i + 1] = well and answer or { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
+end
+if #queued > 0 then
+  redis.call('LPUSH', KEYS[2], unpack(queued))
+  if redis.call('HEXISTS', KEYS[3], 'paused') == 0 then redis.call('ZADD', KEYS[4], 0, '0') end -- wakes a worker
 end
 return answers
 `);
@@ -150,7 +151,7 @@ return answers
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
-export const begin = script(`${CHANGED}
+export const begin = script(`${CHANGED}${GROUPING}${TELLING}
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
 local job, names, results, effect = {}, {}, {}, false
@@ -180,6 +181,7 @@ if job.failed and job.accepted and key[2] ~= id and key[3] == 'done' and tonumbe
     redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
     redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    leave_group(id)
     changed()
     return { 'ended', outcome }
   end
@@ -189,7 +191,10 @@ end
 -- then nothing is written down.
 local stalls, known, deaths = tonumber(ARGV[5]), tonumber(job.stalls or 0), tonumber(job.deaths or 0)
 if stalls ~= known then
-  if stalls > known and (known == 0 or job.inside) then deaths = deaths + 1 end
+  if stalls > known and (known == 0 or job.inside) then
+    deaths = deaths + 1
+    tell({ at = now, what = 'died' })
+  end
   redis.call('HSET', KEYS[1], 'stalls', stalls, 'deaths', deaths)
   redis.call('HDEL', KEYS[1], 'inside')
 end
@@ -223,6 +228,7 @@ end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
   redis.call('PERSIST', KEYS[1])
+  leave_group(id)
   redis.call('HDEL', KEYS[1], 'spent', 'guesses', 'outage', 'away')
   job.spent, job.outage, job.away = nil, nil, nil
 end
@@ -338,22 +344,24 @@ return 0
 /**
  * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
- * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it, notes.
+ * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it,
+ * the failure group that it joins where it is left to a person (a Redis key), notes.
  */
-export const pause = script(`${RECORD}${CHANGED}
-record(8)
+export const pause = script(`${RECORD}${CHANGED}${GROUPING}${TELLING}
+record(9)
 -- Another worker has left the job to a person meanwhile, or ended it: what one that was thought dead met counts no more.
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
 local late = ARGV[2] ~= '' and (ends[1] or ends[2])
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
-local landing = 0
+local landing, in_doubt = 0, false
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 5) == 'step ' then
     local step = cjson.decode(all[i + 1])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
+    in_doubt = in_doubt or step.state ~= 'done'
     if step.state == 'active' and step.lease <= now and delay < 0 then
       step.state, step.at, step.lease = 'in-doubt', now, nil
       redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
@@ -364,7 +372,7 @@ end
 if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
-    redis.call('HSETNX', KEYS[1], 'outage', now)
+    if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2] }) end
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
     -- It was an outage: the attempts that were spent on finding that out are given back.
     local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
@@ -375,7 +383,8 @@ if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV
     end
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
-    redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+    local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+    tell({ at = now, what = delay < 0 and 'failed' or 'retrying', attempt = attempt, failure = ARGV[2] })
     if ARGV[6] == '1' then
       redis.call('HINCRBY', KEYS[1], 'guesses', 1)
     else
@@ -390,6 +399,8 @@ if not late and delay >= 0 then
 elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  join_group(id, ARGV[8], now, ARGV[2], ARGV[5])
+  if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
 if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
@@ -408,12 +419,13 @@ return 0
  * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), notes. Returns 1 where another worker gave another result for what is noted: nothing has ended then.
  */
-export const end = script(`${RECORD}${CHANGED}
+export const end = script(`${RECORD}${CHANGED}${GROUPING}
 if record(5) then return 1 end
 if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
 local id = ARGV[1]
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
+leave_group(id)
 redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()

@@ -1,16 +1,14 @@
 import { hash } from "node:crypto";
-import { RejectedError, type Vendor } from "../domain/errors.ts";
+import type { Queue } from "bullmq";
+import { type Reason, RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome, Unless } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
+import { groupKey } from "./failure-groups.ts";
+import { FAILED_KEPT_MS, MEMORY_MS } from "./retention.ts";
 import * as scripts from "./ledger-scripts.ts";
+import { JOB_OPTIONS } from "./queues.ts";
 import type { Sealing } from "./sealing.ts";
-
-/** How long the natural keys and the ledgers of jobs that ended well are remembered. */
-export const MEMORY_MS = 30 * 86_400_000;
-
-/** Failed jobs wait for a person this long, with the personal data sealed in them (`design.md`, Decisions). */
-export const FAILED_KEPT_MS = 90 * 86_400_000;
 
 /** Idempotency keys, at least as long as the contract's section 3 promises. */
 const IDEMPOTENCY_MS = 7 * 86_400_000;
@@ -26,6 +24,8 @@ export const DEATHS_OF_ITS_OWN = 3;
 
 /** Longer than a death takes to be noticed, so that the next one begins after what came of this one is known. */
 const ALONE_MS = 60_000;
+
+const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
 /** How long things take at most out there; both follow from the deadline of a vendor call. */
 export interface Timing {
@@ -53,8 +53,10 @@ export interface JobKeys {
 export interface Candidate {
   /** `id` is the candidate's. */
   readonly job: JobKeys;
-  /** Where BullMQ keeps or will keep it. */
-  readonly placeInQueue: string;
+  /** Its payload as the queue keeps it: JSON, with what is personal sealed. */
+  readonly data: string;
+  /** The trace that it is asked for in, as text, for BullMQ to keep. */
+  readonly trace?: string | undefined;
   readonly door: string;
   readonly unless: Unless;
   /** Whether it is suspect from the first. */
@@ -91,8 +93,11 @@ export type Pause =
   | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
   /** It waits for a vendor that is away: this attempt does not count. */
   | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
-  /** It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late. */
-  | { readonly failure: Failure; readonly made: number };
+  /**
+   * It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late.
+   * `step`: in which it failed; null where in none.
+   */
+  | { readonly failure: Failure; readonly made: number; readonly step: string | null };
 
 export type Claim =
   /** Another worker gave another result for what is noted. */
@@ -149,13 +154,6 @@ export function openLedger({
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 
-  const keysOf = ({ job, placeInQueue, idempotency }: Candidate) => [
-    job.natural,
-    ledgerKey(job.id),
-    placeInQueue,
-    idempotency === null ? job.natural : onceKey(idempotency),
-  ];
-
   return {
     timing,
 
@@ -174,13 +172,16 @@ export function openLedger({
       };
     },
 
-    /** Takes down what of these is new, in one call: an answer for each, in their order. */
-    async accept(candidates: readonly Candidate[]): Promise<Taken[]> {
-      const answers = await scripts.accept(
-        redis,
-        [`${prefix}:era`, ...candidates.flatMap(keysOf)],
-        [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, ...candidates.flatMap(argumentsOf)],
-      );
+    /** Takes down what of these is new and puts it into their kind's queue, in one call: an answer for each, in their order. */
+    async accept(queue: Pick<Queue, "name" | "toKey">, candidates: readonly Candidate[]): Promise<Taken[]> {
+      const keys = [`${prefix}:era`, queue.toKey("wait"), queue.toKey("meta"), queue.toKey("marker")];
+      const args = [IDEMPOTENCY_MS, SUSPECT_AFTER_RESTART_MS, queue.name, STORED_OPTIONS];
+      for (const { job, data, trace, door, unless, lookFirst, idempotency } of candidates) {
+        const once = idempotency === null ? job.natural : onceKey(idempotency);
+        keys.push(job.natural, ledgerKey(job.id), queue.toKey(job.id), once);
+        args.push(job.id, door, unless.join(" "), lookFirst ? 1 : 0, idempotency?.body ?? "", data, trace ?? "");
+      }
+      const answers = await scripts.accept(redis, keys, args);
       if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");
       return answers.map(takenOf);
     },
@@ -194,6 +195,11 @@ export function openLedger({
       }
       const underWay = await redis.hget(job.natural, "now");
       return underWay === null ? null : { how: "under-way", id: underWay };
+    },
+
+    /** The job that was accepted under a caller's key; null where there is none (any more). */
+    async withKey(idempotency: { readonly client: string; readonly key: string }): Promise<string | null> {
+      return await redis.hget(onceKey(idempotency), "job");
     },
 
     /** The job that last had the natural key, or has it. */
@@ -301,6 +307,7 @@ export function openLedger({
         FAILED_KEPT_MS,
         "isGuess" in pause && pause.isGuess ? 1 : 0,
         "made" in pause ? pause.made : 0,
+        "made" in pause ? groupKey(prefix, { kind: job.kind, step: pause.step, code: pause.failure.code }) : "",
         ...notesOf(job, notes),
       ]);
     },
@@ -309,6 +316,17 @@ export function openLedger({
     async end(job: JobKeys, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
       const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, ...notesOf(job, notes)];
       return (await scripts.end(redis, allKeys(job), args)) === 0;
+    },
+
+    /**
+     * Closes a job that failed, without doing the rest of it. Its natural key counts as failed, so that no sweep takes the
+     * same work in again; false where it has ended meanwhile.
+     */
+    async discard(job: JobKeys, reason: Reason): Promise<boolean> {
+      const outcome: Outcome = { outcome: "rejected", result: {}, reason };
+      if ((await redis.hexists(ledgerKey(job.id), "failed")) === 0) return false;
+      await scripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), "failed", MEMORY_MS]);
+      return true;
     },
 
     /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */
@@ -324,10 +342,6 @@ export function openLedger({
       return await redis.hgetall(ledgerKey(id));
     },
   };
-}
-
-function argumentsOf({ job, door, unless, lookFirst, idempotency }: Candidate): string[] {
-  return [job.id, job.kind, door, unless.join(" "), lookFirst ? "1" : "0", idempotency?.body ?? ""];
 }
 
 function takenOf(answer: unknown): Taken {

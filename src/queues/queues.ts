@@ -5,8 +5,11 @@ import type { AnyJobKind } from "./job-kind.ts";
 /** The retry rule of `retry.ts` decides; BullMQ's own count of attempts must never end a job before it does. */
 const ATTEMPTS_WITHOUT_LIMIT = 1_000_000;
 
+/** What BullMQ keeps of how a job is to be treated. */
+export const JOB_OPTIONS = { attempts: ATTEMPTS_WITHOUT_LIMIT, backoff: { type: "classified" } } as const;
+
 /** Payloads are ids and a few lines of text: what is larger does not belong in Redis. */
-const LARGEST_PAYLOAD_BYTES = 64 * 1024;
+export const LARGEST_PAYLOAD_BYTES = 64 * 1024;
 
 /**
  * One BullMQ queue a kind, by the kind's name. A queue whose first words to Redis fail never recovers, so none is given out
@@ -23,11 +26,7 @@ export async function openQueues(
       new Queue(name, {
         connection: redis,
         prefix,
-        defaultJobOptions: {
-          attempts: ATTEMPTS_WITHOUT_LIMIT,
-          backoff: { type: "classified" },
-          sizeLimit: LARGEST_PAYLOAD_BYTES,
-        },
+        defaultJobOptions: JOB_OPTIONS,
       }),
     ]),
   );

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  randomBytes,
+} from "node:crypto";
 import * as z from "zod";
 import { personalFields } from "../domain/personal.ts";
 
@@ -8,16 +16,22 @@ export interface Sealing {
   seal(value: unknown, about: string): string;
   /** Throws where no key opens it, or it was sealed about something else. */
   open(sealed: string, about: string): unknown;
+  /** What `value` is called where it must be found again and not be read: a name by each key, the first one's first. */
+  tags(value: string): readonly string[];
 }
 
 const MARK = "sealed:v1:";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** 128 bits, in base64url. */
+const NAME_LENGTH = 22;
 
 /** `keys`: 32 bytes each; a role that seals nothing has none. */
 export function sealingWith(keys: readonly Buffer[]): Sealing {
   // Keys as objects: a cipher made from bytes takes four times as long.
   const named = keys.map((key) => ({ key: createSecretKey(key), name: hash("sha256", key, "hex").slice(0, 8) }));
+  // Of the same keys, and yet others: what names things must not be what seals them.
+  const naming = keys.map((key) => createSecretKey(Buffer.from(hkdfSync("sha256", key, "", "names to find by", 32))));
   return {
     seal(value, about) {
       const [first] = named;
@@ -46,6 +60,9 @@ export function sealingWith(keys: readonly Buffer[]): Sealing {
       );
       return opened;
     },
+    tags(value) {
+      return naming.map((key) => createHmac("sha256", key).update(value).digest("base64url").slice(0, NAME_LENGTH));
+    },
   };
 }
 
@@ -65,7 +82,7 @@ export function isSealed(value: unknown): value is string {
 
 /** `payload` with every value that its schema marks as personal sealed about `jobId`. */
 export function sealPersonal(sealing: Sealing, schema: z.ZodType, payload: unknown, jobId: string): unknown {
-  return mapPersonal(schema, payload, "", (value, path) => sealing.seal(value, `${jobId} ${path}`));
+  return mapMarked(personalFields, schema, payload, "", (value, path) => sealing.seal(value, `${jobId} ${path}`));
 }
 
 /** The reverse of `sealPersonal`. Needs no schema: what is sealed says so. */
@@ -80,35 +97,37 @@ export function openPersonal(sealing: Sealing, payload: unknown, jobId: string, 
   return payload;
 }
 
-function mapPersonal(
+/** `value` with every part that its schema marks in `marked` changed; `path`: where it stands in the payload. */
+export function mapMarked(
+  marked: z.core.$ZodRegistry<object>,
   schema: z.core.$ZodType,
   value: unknown,
   path: string,
   change: (value: unknown, path: string) => unknown,
 ): unknown {
   if (value === undefined || value === null) return value;
-  if (personalFields.has(schema)) return change(value, path);
+  if (marked.has(schema)) return change(value, path);
   const { def } = (schema as z.core.$ZodTypes)._zod; // every schema is of one of zod's own types
   if (def.type === "optional" || def.type === "nullable" || def.type === "default" || def.type === "readonly") {
-    return mapPersonal(def.innerType, value, path, change);
+    return mapMarked(marked, def.innerType, value, path, change);
   }
   if (def.type === "array" && Array.isArray(value)) {
-    return value.map((item, at) => mapPersonal(def.element, item, `${path}/${String(at)}`, change));
+    return value.map((item, at) => mapMarked(marked, def.element, item, `${path}/${String(at)}`, change));
   }
   if (def.type === "object") {
     const mapped: Record<string, unknown> = {};
     for (const [name, part] of Object.entries(value)) {
       const field = def.shape[name];
-      mapped[name] = field === undefined ? part : mapPersonal(field, part, `${path}/${name}`, change);
+      mapped[name] = field === undefined ? part : mapMarked(marked, field, part, `${path}/${name}`, change);
     }
     return mapped;
   }
   if (def.type === "union") {
     const chosen = def.options.find((option) => z.safeParse(option, value).success);
-    return chosen === undefined ? value : mapPersonal(chosen, value, path, change);
+    return chosen === undefined ? value : mapMarked(marked, chosen, value, path, change);
   }
   if (typeof value !== "object" && def.type !== "pipe" && def.type !== "lazy") return value;
   throw new Error(
-    `cannot tell which parts of a payload are personal at "${path}": teach mapPersonal this form of schema`,
+    `cannot tell which parts of a payload are personal, or findable, at "${path}": teach mapMarked this form of schema`,
   );
 }

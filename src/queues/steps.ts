@@ -52,6 +52,8 @@ export interface StepRunner {
   readonly step: Step;
   /** The names of the steps that this attempt went through. */
   readonly names: ReadonlySet<string>;
+  /** The step that this attempt is in or ended in; null between two. */
+  readonly inside: () => string | null;
   /** What the last steps gave and the ledger has not heard yet: it goes along with whatever is written next. */
   readonly notes: readonly Note[];
 }
@@ -60,8 +62,16 @@ export interface StepRunner {
 export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: StepRun): StepRunner {
   const names = new Set<string>();
   const notes: Note[] = [];
+  let inside: string | null = null;
 
-  const step = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
+  const step: Step = async (name, ifInDoubt, perform) => {
+    inside = name;
+    const result = await once(name, ifInDoubt, perform);
+    inside = null;
+    return result;
+  };
+
+  const once = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`two steps of this job are called "${name}"`);
     names.add(name);
     const known = remembered.get(name) ?? null;
@@ -163,7 +173,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       throw new ComeBackLater("the claim came too late", ASK_AGAIN_MS);
   };
 
-  return { step, names, notes };
+  return { step, names, inside: () => inside, notes };
 }
 
 /** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, type JobJson, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, type Telemetry, Worker } from "bullmq";
 import type { Logger } from "pino";
 import {
   type ClassifiedError,
@@ -12,10 +12,12 @@ import {
 import type { Allowance } from "./allowance.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Connection } from "./connection.ts";
+import { findableIn, type Finding } from "./finding.ts";
 import type { Intake } from "./intake.ts";
 import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
 import { DEATHS_OF_ITS_OWN, type Ledger, type Note, type Pause } from "./ledger.ts";
+import { COMPLETED_KEPT_MS, FAILED_KEPT_MS } from "./retention.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
 import { classify, ComeBackLater, stepRunner } from "./steps.ts";
@@ -29,10 +31,6 @@ const STALLS_WITHOUT_LIMIT = 1000;
 
 /** Jobs wait for vendors most of their time, not for the processor. */
 const JOBS_AT_ONCE = 20;
-
-/** Completed jobs, with the personal data sealed in them, go after a week; failed ones wait for a person, 90 days at most. */
-const COMPLETED_KEPT_S = 7 * 86_400;
-const FAILED_KEPT_S = 90 * 86_400;
 
 /** How soon a job looks again whether another one of its account, or with its natural key, has ended. */
 const TURN_LOOK_MS = 500;
@@ -48,6 +46,7 @@ export interface WorkerSetting<Services> {
   readonly prefix: string;
   readonly ledger: Ledger;
   readonly sealing: Sealing;
+  readonly finding: Finding;
   readonly services: Services;
   readonly breakers: Readonly<Partial<Record<Vendor, Breaker>>>;
   readonly allowances: Readonly<Partial<Record<Vendor, Allowance>>>;
@@ -63,7 +62,12 @@ export interface WorkerSetting<Services> {
   /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
   readonly onEnd?: (job: string) => Promise<void>;
   readonly log: Logger;
-  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number) => void;
+  /** Where attempts are traced. */
+  readonly telemetry?: Telemetry;
+  /** `code`: the outcome's word, the rule that said no, or the failure's code; empty where it merely waits. */
+  readonly onAttempt: (kind: string, end: AttemptEnd, ms: number, code: string) => void;
+  /** Told when a worker takes a job that somebody asked for, for the first time, and how long it waited (ms). */
+  readonly onTaken?: (kind: string, waitedMs: number) => void;
 }
 
 /** What BullMQ keeps of an attempt that failed: plain words, the place in our code, and what the retry rule decided. */
@@ -110,11 +114,16 @@ export function startWorker<Payload, Services>(
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_LOOK_MS,
       maxStalledCount: STALLS_WITHOUT_LIMIT,
-      removeOnComplete: { age: COMPLETED_KEPT_S },
-      removeOnFail: { age: FAILED_KEPT_S },
+      removeOnComplete: { age: COMPLETED_KEPT_MS / 1000 },
+      removeOnFail: { age: FAILED_KEPT_MS / 1000 },
+      ...(setting.telemetry !== undefined && { telemetry: setting.telemetry }),
       settings: { backoffStrategy: (_attempts, _type, error) => delayAfter(error, setting.baseMs) },
     },
   );
+  worker.on("active", ({ attemptsStarted, processedOn, timestamp }) => {
+    if (attemptsStarted === 1 && processedOn !== undefined && kind.schedule === undefined)
+      setting.onTaken?.(kind.name, Math.max(0, processedOn - timestamp)); // two hosts' clocks
+  });
   let complainedAt = 0;
   worker.on("error", (error) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
@@ -162,7 +171,7 @@ export async function attempt<Payload, Services>(
   const id = queued.id ?? "";
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
-  const report = (end: AttemptEnd) => setting.onAttempt(kind.name, end, performance.now() - startedAt);
+  const report = (end: AttemptEnd, code = "") => setting.onAttempt(kind.name, end, performance.now() - startedAt, code);
 
   const payload = readPayload(kind, setting.sealing, queued.data, id);
   const readable = !(payload instanceof RejectedError);
@@ -186,7 +195,7 @@ export async function attempt<Payload, Services>(
   const beginning = await ledger.begin(keys, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
-    report("completed");
+    report("completed", beginning.outcome.outcome);
     return beginning.outcome;
   }
   if (beginning.state === "failed") {
@@ -231,6 +240,13 @@ export async function attempt<Payload, Services>(
     remembered,
     stopping,
   });
+  const remembering: Promise<void>[] = [];
+  const foundBy = (values: readonly string[]) => {
+    if (values.length === 0) return;
+    const remembered = setting.finding.remember(id, acceptedAt, values);
+    remembered.catch(() => {}); // it is awaited before the attempt ends, and until then is nobody's
+    remembering.push(remembered);
+  };
   try {
     if (!readable) {
       // What is no JSON is put down as a text: whoever lists the queue reads that.
@@ -238,16 +254,26 @@ export async function attempt<Payload, Services>(
       throw payload;
     }
     if (deaths >= DEATHS_OF_ITS_OWN) throw crashesItsWorker(deaths);
-    const facts = { id, acceptedAt, resumed: remembered.size > 0, hand: handFrom(kind.name, id, setting) };
+    if (remembered.size === 0 && beginning.spent === 0) foundBy(findableIn(kind.payload, payload));
+    const facts = {
+      id,
+      acceptedAt,
+      resumed: remembered.size > 0,
+      hand: handFrom(kind.name, id, setting),
+      foundBy: (value: string) => foundBy([value]),
+    };
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
+    foundBy(Object.values(outcome.result).map(String));
     const unvisited = [...remembered.keys()].filter((name) => !steps.names.has(name));
     if (unvisited.length > 0) throw unknownSteps(unvisited);
+    await Promise.all(remembering);
     if (!(await ledger.end(keys, outcome, steps.notes)))
       throw new ComeBackLater("another worker went through the same steps", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
-    report(outcome.reason === undefined ? "completed" : "rejected");
+    report(outcome.reason === undefined ? "completed" : "rejected", outcome.reason?.code ?? outcome.outcome);
     return outcome;
   } catch (thrown) {
+    await Promise.all(remembering);
     if (thrown instanceof ComeBackLater) return await putOff({ delayMs: thrown.delayMs }, thrown.message, steps.notes);
     const error = classify(thrown);
     if (stopping.aborted && helpsToRetry(error))
@@ -272,12 +298,12 @@ export async function attempt<Payload, Services>(
       case "retry":
         await ledger.pause(keys, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes);
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
-        report("retrying");
+        report("retrying", failure.code);
         throw new AttemptFailed(error, after.delayMs);
       case "fail":
-        await ledger.pause(keys, { failure, made: queued.attemptsMade }, steps.notes);
+        await ledger.pause(keys, { failure, made: queued.attemptsMade, step: steps.inside() }, steps.notes);
         log.error({ err: error }, "failed: a person must look");
-        report("failed");
+        report("failed", failure.code);
         throw new AttemptFailed(error, null);
     }
   }

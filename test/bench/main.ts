@@ -1,4 +1,5 @@
 import { benchCalls } from "./calls.ts";
+import { benchDesk } from "./desk.ts";
 import { benchDoor } from "./door.ts";
 import { type Row, table } from "./figures.ts";
 import { benchWorker } from "./worker.ts";
@@ -7,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
   door: benchDoor,
   worker: benchWorker,
   calls: benchCalls,
+  desk: benchDesk,
 };
 
 /** `npm run bench` runs all of them, `npm run bench door` one. Every figure is a median of five rounds after a warm-up. */

@@ -3,6 +3,7 @@ import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import * as z from "zod";
+import { openFinding } from "../../src/queues/finding.ts";
 import { openIntake } from "../../src/queues/intake.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
 import { openLedger, timingFor } from "../../src/queues/ledger.ts";
@@ -97,6 +98,7 @@ async function timeOurs(redis: Redis): Promise<{ ms: number; waiting: number; co
       ledger,
       sealing,
       intake,
+      finding: openFinding({ redis, prefix, sealing }),
       kinds: [twoSteps],
       services: {},
       breakers: {},

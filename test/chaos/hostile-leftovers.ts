@@ -34,9 +34,7 @@ export async function leftBehind(
         if (group === "verification") documents += 1;
         continue;
       }
-      // A place that is kept taken for a minute, so that what is not wanted does not get into the queue.
-      const [place, life] = await Promise.all([redis.hget(key, "name"), redis.pttl(key)]);
-      if ((place === "not accepted" && life > 0) || life === GONE) continue;
+      if ((await redis.pttl(key)) === GONE) continue;
       const values = Object.values(await redis.hgetall(key));
       if (!values.some((value) => jobs.has(value))) left.push(key);
     }

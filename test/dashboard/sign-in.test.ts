@@ -38,10 +38,10 @@ async function isSignedIn(cookie: string): Promise<boolean> {
 }
 
 describe("Somebody who opens the dashboard", () => {
-  it("is led from the root to the queues, and from there to the sign-in page", async () => {
+  it("is led from the root to the desk, and from there to the sign-in page", async () => {
     const browser = openBrowser(site);
     const root = await browser.get("/");
-    expect([root.status, root.headers.get("location")]).toEqual([302, "/admin/queues"]);
+    expect([root.status, root.headers.get("location")]).toEqual([302, "/desk"]);
     const queues = await browser.get("/admin/queues/queue/orders?status=failed");
     expect([queues.status, queues.headers.get("location")]).toEqual([
       303,
@@ -91,7 +91,7 @@ describe("Signing in", () => {
     "javascript:alert(1)",
   ])("never leads to %s", async (next) => {
     const response = await signIn(openBrowser(site), { name: "olga", next });
-    expect(response.headers.get("location")).toBe("/admin/queues");
+    expect(response.headers.get("location")).toBe("/desk");
   });
 
   it("with a wrong password says the same as with an unknown name", async () => {

@@ -3,6 +3,7 @@ import { Queue, Worker } from "bullmq";
 import express from "express";
 import { type Logger, pino } from "pino";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
+import type { DeskContext } from "../../src/dashboard/desk/context.ts";
 import { hashPassword } from "../../src/dashboard/password.ts";
 import type { DashboardSettings } from "../../src/dashboard/session.ts";
 import { type DashboardRole, Secret } from "../../src/settings.ts";
@@ -40,7 +41,8 @@ export async function startSite(
   const lines: string[] = [];
   const log: Logger = pino({ level: "info" }, { write: (line) => void lines.push(line) });
   const given = { DASHBOARD_USERS: [vera, olga, adam], SESSION_SECRET, PUBLIC_URL: undefined, ...settings };
-  const dashboard = createDashboard({ settings: given, log, kinds, warnings });
+  const desk = {} as DeskContext; // its pages have tests of their own, over a whole program
+  const dashboard = createDashboard({ settings: given, log, kinds, warnings, desk });
   const server: Server = express().use(dashboard.router).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const address = server.address();

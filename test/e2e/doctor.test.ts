@@ -140,7 +140,7 @@ describe("npm run doctor", () => {
       await handoff.until(id, "failed");
       const told = await doctor({ ...system.everything, PUBLIC_URL: handoff.url });
       expect(about(told, orderId)).toContain(`Job ${id} failed. The account has no WHMCS client.`);
-      expect(about(told, orderId)).toContain(`${handoff.url}/admin/queues/queue/provisioning/${id}`);
+      expect(about(told, orderId)).toContain(`${handoff.url}/desk/jobs/${id}`);
     }));
 
   it("says which system did not answer, which settings are wrong, and how it is called", () =>

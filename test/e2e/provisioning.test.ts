@@ -63,19 +63,19 @@ it("has one WHMCS order where AddOrder lands but never answers, and the metrics 
     expect(await system.asked("AddOrder")).toBe(1);
 
     const metrics = await handoff.text("/metrics");
-    for (const [operation, result, times] of [
-      ["AddOrder", "whmcs-timeout", "1"],
-      ["GetClientsProducts", "done", "2"], // before, for what is posted may be there already, and after
-      ["AcceptOrder", "done", "1"],
+    for (const [operation, sort, result, times] of [
+      ["AddOrder", "unknown-outcome", "whmcs-timeout", "1"],
+      ["GetClientsProducts", "done", "done", "2"], // before, for what is posted may be there already, and after
+      ["AcceptOrder", "done", "done", "1"],
     ])
       expect(metrics).toMatch(
         new RegExp(
-          `^handoff_vendor_calls_total\\{vendor="whmcs",operation="${operation}",result="${result}"\\} ${times}$`,
+          `^handoff_vendor_calls_total\\{vendor="whmcs",operation="${operation}",class="${sort}",result="${result}"\\} ${times}$`,
           "m",
         ),
       );
     expect(metrics).toMatch(
-      /^handoff_vendor_calls_total\{vendor="salesforce",operation="activate",result="done"\} 1$/m,
+      /^handoff_vendor_calls_total\{vendor="salesforce",operation="activate",class="done",result="done"\} 1$/m,
     );
   }));
 

@@ -186,6 +186,7 @@ export async function openLine({
         acceptedAt,
         resumed: false,
         hand,
+        foundBy: () => {},
       });
     },
     /** Resolves once no job waits or runs any more, those that jobs handed on among them, and those that schedules put off left out. */

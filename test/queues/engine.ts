@@ -4,6 +4,7 @@ import { pino } from "pino";
 import type { Vendor } from "../../src/domain/errors.ts";
 import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
+import { openFinding } from "../../src/queues/finding.ts";
 import { openIntake } from "../../src/queues/intake.ts";
 import type { AnyJobKind } from "../../src/queues/job-kind.ts";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
@@ -112,6 +113,7 @@ export async function openEngine<Services>({
           ledger: ledgerOfWorkers(ledger),
           sealing: SEALING,
           intake,
+          finding: openFinding({ redis, prefix, sealing: SEALING }),
           kinds,
           ...(onEnd !== undefined && { onEnd }),
           services: called,

@@ -119,18 +119,42 @@ describe("a request", () => {
     await engine.until(jobOf(second).id, "completed");
   });
 
-  it("is put into the queue by the next one where a crash came after it was claimed", async () => {
-    const lost = engine.ledger.keys("parcel", "7d7b1a52-0000-4000-8000-000000000000", "Naoko", "Sato");
-    await engine.ledger.accept([
-      {
-        job: lost,
-        placeInQueue: `${engine.prefix}:nowhere`,
-        door: "test",
-        unless: [],
-        lookFirst: false,
-        idempotency: null,
-      },
-    ]);
+  it("stands in the queue as BullMQ itself puts a job there", async () => {
+    const queue = engine.queues.get("parcel");
+    if (queue === undefined) throw new Error("there is no queue");
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    const inQueue = async () => {
+      const names = (await server.each((one) => one.keys(`${queue.toKey("")}*`))).flat();
+      const { opts = "", timestamp = "", ...job } = await engine.redis.hgetall(queue.toKey(id));
+      return {
+        names: names.filter((name) => name !== queue.toKey("events") && name !== queue.toKey("id")).toSorted(),
+        job,
+        options: { ...(JSON.parse(opts) as object), jobId: id },
+        timestamp: timestamp.length,
+        waiting: await engine.redis.lrange(queue.toKey("wait"), 0, -1),
+        marker: await engine.redis.zrange(queue.toKey("marker"), "0", "-1", "WITHSCORES"),
+      };
+    };
+    const ours = await inQueue();
+    await queue.remove(id);
+    await engine.redis.del(queue.toKey("marker"));
+    await queue.add("parcel", { to: "Naoko" }, { jobId: id });
+    expect(ours).toEqual(await inQueue());
+  });
+
+  it("wakes no worker of a paused queue, and is done once that goes on", async () => {
+    const queue = engine.queues.get("parcel");
+    await queue?.pause();
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    expect(await engine.redis.exists(queue?.toKey("marker") ?? "")).toBe(0);
+    engine.work();
+    await queue?.resume();
+    await engine.until(id, "completed");
+  });
+
+  it("of which the job was taken out of the queue is put there again by the next one", async () => {
+    const lost = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.queues.get("parcel")?.remove(lost.id);
     const next = await engine.accept(parcel, { to: "Naoko" });
     expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
     engine.work();

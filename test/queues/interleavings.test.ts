@@ -104,7 +104,7 @@ describe("a worker that was thought dead", () => {
     await engine.ledger.claim(keys, "send", "the other worker", { suspect: false, notes: [] });
     await engine.ledger.pause(
       keys,
-      { failure: { code: "x", title: "", detail: "", vendor: null, retryable: false, at: "" }, made: 0 },
+      { failure: { code: "x", title: "", detail: "", vendor: null, retryable: false, at: "" }, made: 0, step: null },
       [],
     );
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way", job: { id } });

@@ -49,8 +49,18 @@ beforeEach(async () => {
     timing: TIMING,
     ledgerOfWorkers: (ledger) => seen(ledger),
   });
+  const job = engine.ledger.keys("parcel", "candidate", "Naoko", "Sato");
+  candidate = { job, data: '{"to":"Naoko"}', door: "test", unless: [], lookFirst: false, idempotency: null };
 });
 afterEach(() => engine.close());
+
+/** A request as it reaches the ledger. */
+let candidate: Candidate;
+
+async function acceptOnTheLedger(one: Candidate) {
+  const queue = engine.queues.get("parcel");
+  return queue === undefined ? [] : await engine.ledger.accept(queue, [one]);
+}
 
 async function accepted(to = "Naoko") {
   const taken = await engine.accept(parcel, { to });
@@ -175,29 +185,22 @@ describe("what is told twice, because its answer was lost on the way,", () => {
     expect(await attempts()).toBe("3");
   });
 
-  it("is the same request, also where the job that answered for it has ended in between", async () => {
+  it("is one job, also where that has ended in between", async () => {
+    for (let time = 0; time < 2; time++)
+      expect(await acceptOnTheLedger(candidate)).toMatchObject([{ how: "new", id: "candidate" }]);
+    await engine.ledger.begin(candidate.job, FIRST_TIME);
+    await engine.ledger.end(candidate.job, { outcome: "done", result: {} }, []);
+    expect(await acceptOnTheLedger(candidate)).toMatchObject([{ how: "new", id: "candidate" }]);
+    expect(await engine.queues.get("parcel")?.getWaitingCount()).toBe(1);
+  });
+
+  it("is new work where nothing was taken the first time, and the job that answered for it has ended in between", async () => {
     const first = await accepted();
-    const candidate: Candidate = {
-      job: engine.ledger.keys("parcel", "candidate", "Naoko", "Sato"),
-      placeInQueue: engine.queues.get("parcel")?.toKey("candidate") ?? "",
-      door: "test",
-      unless: [],
-      lookFirst: false,
-      idempotency: null,
-    };
-    expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
+    expect(await acceptOnTheLedger(candidate)).toMatchObject([{ how: "under-way", id: first.id }]);
     await engine.ledger.begin(first.keys, FIRST_TIME);
     await engine.ledger.end(first.keys, { outcome: "done", result: {} }, []);
-    // Its place in the queue is taken by now, so as new work it would never begin.
-    expect(await engine.ledger.accept([candidate])).toMatchObject([{ how: "under-way", id: first.id }]);
-    const reused = { client: "portal", key: "1" };
-    await engine.accept(parcel, { to: "Ren" }, { idempotency: reused });
-    const other = {
-      ...candidate,
-      placeInQueue: `${candidate.placeInQueue}2`,
-      idempotency: { ...reused, body: "another" },
-    };
-    for (let time = 0; time < 2; time++) expect(await engine.ledger.accept([other])).toEqual([{ how: "key-reused" }]);
+    expect(await acceptOnTheLedger(candidate)).toMatchObject([{ how: "new", id: "candidate" }]);
+    expect(await engine.ledger.begin(candidate.job, FIRST_TIME)).toMatchObject({ state: "go", suspect: true });
   });
 });
 
@@ -205,7 +208,7 @@ describe("a job that was left to a person", () => {
   it("is not begun by a worker that took it before, but by a person's retry", async () => {
     const { keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     expect(await engine.ledger.begin(keys, FIRST_TIME)).toEqual({ state: "failed", failure });
     expect(await engine.ledger.begin(keys, { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
     expect(await engine.ledger.begin(keys, FIRST_TIME)).toMatchObject({ state: "go" });
@@ -218,7 +221,7 @@ describe("a job that was left to a person", () => {
     };
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     engine.work();
     expect(await engine.until(id, "failed")).toMatchObject({ attempts: 1, failure: { code: "x" } });
     while ((await engine.queues.get("parcel")?.getJobState(id)) !== "failed")
@@ -233,7 +236,7 @@ describe("a job that was left to a person", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
     await engine.ledger.claim(keys, "send", "the late worker", NO_NOTES);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way" });
     await engine.ledger.release(keys, "send", "the late worker");
     await engine.ledger.pause(keys, { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false }, []);
@@ -247,7 +250,7 @@ describe("a job that was left to a person", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, FIRST_TIME);
     await engine.ledger.end(keys, { outcome: "done", result: {} }, []);
-    await engine.ledger.pause(keys, { failure, made: 0 }, []);
+    await engine.ledger.pause(keys, { failure, made: 0, step: null }, []);
     const ledger = await engine.ledger.read(id);
     expect([ledger["failed"], ledger["failure"], ledger["attempts"]]).toEqual([undefined, undefined, "1"]);
   });

@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import { LOCK_MS, STALLED_LOOK_MS } from "../../src/queues/worker.ts";
 import type { Line, Server } from "./redis-line.ts";
+import { recordOf } from "./redis-stand-in.ts";
 import { BEGINNING_MS, type Time } from "./time.ts";
 
 /** A job as the queue keeps it. */
@@ -71,6 +72,26 @@ export function queueStandIn(time: Time, server: Server) {
     jobs,
     lines,
     wake,
+    /** Jobs were put into the list of a queue's waiting jobs. */
+    pushed(list: string, ids: readonly string[]): void {
+      for (const id of ids) {
+        const { name = "", data = "" } = recordOf(server.redis.call("HGETALL", [list.replace(/wait$/, id)]));
+        const job: Queued = {
+          id,
+          kind: name,
+          data: JSON.parse(data),
+          state: "waiting",
+          token: "",
+          lockedUntilMs: 0,
+          stalls: 0,
+          failures: 0,
+          processedOn: undefined,
+          finishedOn: undefined,
+        };
+        jobs.set(id, job);
+        wait(job);
+      }
+    },
     /** The next job, for a worker that waits for one. */
     take(token: string): { readonly answer: Queued } | null {
       const job = waiting.shift();
@@ -110,29 +131,13 @@ export function queueStandIn(time: Time, server: Server) {
     over(line: Line, prefix: string, kind: string): Queue {
       const toKey = (id: string) => `${prefix}:${kind}:${id}`;
       return {
+        name: kind,
         toKey,
-        addBulk: async (all: readonly { readonly data: unknown; readonly opts: { readonly jobId: string } }[]) =>
+        add: async (name: string, data: unknown, { jobId: id }: { readonly jobId: string }) =>
           await line.send(`add to ${kind}`, () => {
-            for (const {
-              data,
-              opts: { jobId: id },
-            } of all) {
-              if (server.redis.call("EXISTS", [toKey(id)]) === 1) continue;
-              server.redis.call("HSET", [toKey(id), "name", kind]);
-              const job: Queued = {
-                id,
-                kind,
-                data,
-                state: "waiting",
-                token: "",
-                lockedUntilMs: 0,
-                stalls: 0,
-                failures: 0,
-                processedOn: undefined,
-                finishedOn: undefined,
-              };
-              jobs.set(id, job);
-              wait(job);
+            if (server.redis.call("EXISTS", [toKey(id)]) === 0) {
+              server.redis.call("HSET", [toKey(id), "name", name, "data", JSON.stringify(data)]);
+              server.redis.call("LPUSH", [toKey("wait"), id]);
             }
             return { answer: undefined };
           }),

@@ -98,7 +98,15 @@ it("no command of the scripts tells them apart either", async () => {
       ["PERSIST", key],
       ["PTTL", key],
       ["TYPE", key],
+      ["LPUSH", key, word(), word()],
+      ["LPUSH", key],
       ["PUBLISH", key, ""],
+      ["ZADD", key, random.oneOf(["1", "2", "x"]), word()],
+      ["ZREM", key, word()],
+      ["ZRANGE", key, "0", "-1", "WITHSCORES"],
+      ["RPUSH", key, word()],
+      ["LTRIM", key, "-3", "-1"],
+      ["LRANGE", key, "0", "-1"],
     ]);
     said.push(command.join(" "));
     const lua = "return redis.call(unpack(ARGV))";
@@ -153,6 +161,8 @@ function engineOn(redis: Connection, prefix: string) {
 
 type Engine = ReturnType<typeof engineOn>;
 
+const queueOf = ({ prefix }: Engine) => ({ name: "parcel", toKey: (name: string) => `${prefix}:parcel:${name}` });
+
 interface Operation {
   readonly words: string;
   readonly on: (engine: Engine) => Promise<unknown>;
@@ -184,7 +194,7 @@ function anyOperation(random: Random): Operation {
     { delayMs },
     { delayMs, failure },
     { delayMs, failure, waitsFor: "whmcs" as const },
-    { failure, made },
+    { failure, made, step: random.oneOf([null, step]) },
     { delayMs, failure, isGuess: true },
   ]);
   const unless = random.oneOf<Unless>([[], ["done"], ["done", "failed"]]);
@@ -202,10 +212,10 @@ function anyOperation(random: Random): Operation {
     {
       words: words("accept", unless, idempotency),
       on: async (engine) =>
-        await engine.ledger.accept([
+        await engine.ledger.accept(queueOf(engine), [
           {
             job: keys(engine),
-            placeInQueue: `${engine.prefix}:place:${id}`,
+            data: '{"to":"Naoko"}',
             door: by,
             unless,
             lookFirst,
@@ -213,7 +223,7 @@ function anyOperation(random: Random): Operation {
           },
           {
             job: engine.ledger.keys("parcel", `${id}b`, "n9", "Sato"),
-            placeInQueue: `${engine.prefix}:place:${id}b`,
+            data: '{"to":"Ren"}',
             door: step,
             unless: [],
             lookFirst: false,
@@ -281,9 +291,23 @@ async function passIn(redis: Connection, prefix: string, ms: number): Promise<vo
     const left = await redis.pttl(key);
     if (left >= 0) await redis.pexpire(key, left - ms);
     if (left >= 0 && left <= ms) continue;
-    if ((await redis.type(key)) !== "hash") continue;
-    for (const [field, value] of Object.entries(await redis.hgetall(key)))
-      if (earlier(value) !== value) await redis.hset(key, field, earlier(value));
+    switch (await redis.type(key)) {
+      case "hash":
+        for (const [field, value] of Object.entries(await redis.hgetall(key)))
+          if (earlier(value) !== value) await redis.hset(key, field, earlier(value));
+        break;
+      case "zset":
+        for (const [member, score] of Object.entries(recordOf(await redis.zrange(key, "0", "-1", "WITHSCORES"))))
+          await redis.zadd(key, earlier(score), member);
+        break;
+      case "list": {
+        const told = await redis.lrange(key, "0", "-1");
+        await redis.del(key);
+        for (const event of told) await redis.rpush(key, earlier(event));
+        if (left >= 0) await redis.pexpire(key, left - ms);
+        break;
+      }
+    }
   }
 }
 
@@ -291,10 +315,22 @@ async function passIn(redis: Connection, prefix: string, ms: number): Promise<vo
 async function dumpOf(redis: Connection, prefix: string): Promise<unknown> {
   const all: Record<string, unknown> = {};
   for (const key of await keysIn(redis, prefix)) {
-    const type = await redis.type(key);
-    all[key] = { left: await redis.pttl(key), kept: type === "hash" ? await redis.hgetall(key) : await redis.get(key) };
+    all[key] = { left: await redis.pttl(key), kept: await keptAt(redis, key) };
   }
   return all;
+}
+
+async function keptAt(redis: Connection, key: string): Promise<unknown> {
+  switch (await redis.type(key)) {
+    case "hash":
+      return await redis.hgetall(key);
+    case "zset":
+      return recordOf(await redis.zrange(key, "0", "-1", "WITHSCORES"));
+    case "list":
+      return await redis.lrange(key, "0", "-1");
+    default:
+      return await redis.get(key);
+  }
 }
 
 /** HGETALL gives its pairs in any order. */

@@ -2,20 +2,32 @@ import { createHash } from "node:crypto";
 import type { Connection } from "../../src/queues/connection.ts";
 import { type Reply, RedisError, runScript } from "./lua.ts";
 
-/** A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock. */
+/**
+ * A Redis in memory: our own scripts run in it, over the few commands that they use. `nowMs` is its clock; `pushed` hears of
+ * what is put into a list.
+ */
 export type RedisStandIn = ReturnType<typeof redisStandIn>;
 
 type Hash = Map<string, string>;
+/** Members and their scores. */
+class SortedSet extends Map<string, number> {}
+type List = string[];
 
 interface Entry {
-  readonly value: string | Hash;
+  readonly value: string | Hash | SortedSet | List;
   /** By Redis's clock; null where it stays. */
   expiresAt: number | null;
 }
 
 const OK = { status: "OK" };
 
-export function redisStandIn({ nowMs }: { nowMs: () => number }) {
+export function redisStandIn({
+  nowMs,
+  pushed = () => undefined,
+}: {
+  nowMs: () => number;
+  pushed?: (list: string, items: readonly string[]) => void;
+}) {
   const entries = new Map<string, Entry>();
   const scripts = new Map<string, string>();
   let restarts = 0;
@@ -28,24 +40,32 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
   };
   const hashOf = (key: string): Hash | undefined => {
     const value = entryOf(key)?.value;
-    if (typeof value === "string") throw wrongType();
-    return value;
+    if (value === undefined || typeOf(value) === "hash") return value as Hash | undefined; // what TYPE says
+    throw wrongType();
   };
-  const hashFor = (key: string): Hash => {
-    const known = hashOf(key);
-    if (known !== undefined) return known;
-    const value: Hash = new Map();
+  const sortedSetOf = (key: string): SortedSet | undefined => {
+    const value = entryOf(key)?.value;
+    if (value === undefined || value instanceof SortedSet) return value;
+    throw wrongType();
+  };
+  const listOf = (key: string): List | undefined => {
+    const value = entryOf(key)?.value;
+    if (value === undefined || Array.isArray(value)) return value;
+    throw wrongType();
+  };
+  const added = <Value extends Entry["value"]>(key: string, value: Value): Value => {
     entries.set(key, { value, expiresAt: null });
     return value;
   };
+  const hashFor = (key: string): Hash => hashOf(key) ?? added(key, new Map<string, string>());
 
   const commands: Readonly<Record<string, (args: readonly string[]) => Reply>> = {
     DEL: (keys) => keys.filter((key) => entryOf(key) !== undefined && entries.delete(key)).length,
     EXISTS: (keys) => keys.filter((key) => entryOf(key) !== undefined).length,
     GET([key = ""]) {
-      const value = entryOf(key)?.value;
-      if (value instanceof Map) throw wrongType();
-      return value ?? null;
+      const value = entryOf(key)?.value ?? null;
+      if (value !== null && typeof value !== "string") throw wrongType();
+      return value;
     },
     SET([key = "", value = "", unit, ms]) {
       if (unit !== undefined && unit.toUpperCase() !== "PX") throw new RedisError("ERR syntax error");
@@ -87,6 +107,34 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
       hashFor(key).set(field, String(after));
       return after;
     },
+    ZADD([key = "", score, member = ""]) {
+      const at = whole(score);
+      const set = sortedSetOf(key) ?? added(key, new SortedSet());
+      const before = set.size;
+      set.set(member, at);
+      return set.size - before;
+    },
+    ZREM([key = "", member = ""]) {
+      const set = sortedSetOf(key);
+      const gone = set?.delete(member) === true ? 1 : 0;
+      if (set?.size === 0) entries.delete(key);
+      return gone;
+    },
+    /** The whole of it, with scores. */
+    ZRANGE: ([key = ""]) =>
+      [...(sortedSetOf(key) ?? [])]
+        .toSorted(([one, at], [other, then]) => at - then || (one < other ? -1 : 1))
+        .flatMap(([member, at]) => [member, String(at)]),
+    RPUSH: ([key = "", value = ""]) => (listOf(key) ?? added(key, [])).push(value),
+    LTRIM([key = "", first, last]) {
+      const list = listOf(key);
+      if (list === undefined) return OK;
+      const kept = list.slice(whole(first), whole(last) === -1 ? undefined : whole(last) + 1);
+      list.splice(0, list.length, ...kept);
+      if (list.length === 0) entries.delete(key);
+      return OK;
+    },
+    LRANGE: ([key = "", from, to]) => listOf(key)?.slice(whole(from), whole(to) + 1 || undefined) ?? [],
     PEXPIRE([key = "", ms]) {
       const entry = entryOf(key);
       const length = whole(ms);
@@ -108,7 +156,14 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
     },
     TYPE([key = ""]) {
       const value = entryOf(key)?.value;
-      return { status: value === undefined ? "none" : typeof value === "string" ? "string" : "hash" };
+      return { status: value === undefined ? "none" : typeOf(value) };
+    },
+    LPUSH([key = "", ...items]) {
+      if (items.length === 0) throw new RedisError("ERR wrong number of arguments for 'lpush' command");
+      const value = [...items.toReversed(), ...(listOf(key) ?? [])];
+      entries.set(key, { value, expiresAt: entryOf(key)?.expiresAt ?? null });
+      pushed(key, items);
+      return value.length;
     },
     PUBLISH: () => 0,
     TIME() {
@@ -146,7 +201,20 @@ export function redisStandIn({ nowMs }: { nowMs: () => number }) {
 }
 
 /** The commands of a client that are one word and plain arguments. */
-const PLAIN = ["del", "get", "hget", "hmget", "hset", "pexpire", "pttl", "type"] as const;
+const PLAIN = [
+  "del",
+  "get",
+  "hget",
+  "hmget",
+  "hset",
+  "lrange",
+  "pexpire",
+  "pttl",
+  "rpush",
+  "type",
+  "zadd",
+  "zrange",
+] as const;
 
 /** A connection to the stand-in, each of whose calls goes `through` something. */
 export function connectionTo(
@@ -179,6 +247,12 @@ export function recordOf(pairs: unknown): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at] ?? "", flat[2 * at + 1] ?? ""]),
   );
+}
+
+function typeOf(value: Entry["value"]): string {
+  if (typeof value === "string") return "string";
+  if (value instanceof SortedSet) return "zset";
+  return Array.isArray(value) ? "list" : "hash";
 }
 
 function wrongType(): RedisError {

@@ -58,7 +58,14 @@ async function live(time: Time, random: Random): Promise<Report> {
   const faultsMs = 60_000 + 15 * deadlineMs;
   const weather = weatherOf(random, deadlineMs);
   const runs = new Map<string, number>();
-  const server = { redis: redisStandIn({ nowMs: () => BEGINNING_MS + time.nowMs() }), isUp: true, repeated: 0 };
+  const server = {
+    redis: redisStandIn({
+      nowMs: () => BEGINNING_MS + time.nowMs(),
+      pushed: (list, ids) => queue.pushed(list, ids),
+    }),
+    isUp: true,
+    repeated: 0,
+  };
   const running: Running[] = [];
   const lines = new Map<Process, Line>();
   let names = 0;

@@ -1,0 +1,99 @@
+import type { Request } from "express";
+import * as z from "zod";
+import { RATES } from "../../queues/retry-all.ts";
+import { retryFailed } from "../../queues/retrying.ts";
+import { tellDeed } from "../../queues/story.ts";
+import type { DeskContext } from "./context.ts";
+import { jobUrl, runUrl } from "./group-page.ts";
+import { readJobFile } from "./job-file.ts";
+import { jobPage } from "./job-page.ts";
+import { groupUrl } from "./now-page.ts";
+import { type Reply, sendDeskPage, sendWord } from "./visit.ts";
+
+/** What people do at the desk. Each is written to the audit log first: what cannot be written down is not done. */
+
+const why = z.string().trim().min(1).max(300);
+/** At night a retry must not ask for prose. */
+const whyIfAny = z.string().trim().max(300);
+const jobDeed = z.discriminatedUnion("what", [
+  z.object({ what: z.literal("retry"), why: whyIfAny }),
+  z.object({ what: z.enum(["discard", "reveal"]), why }),
+]);
+const groupDeed = z.object({
+  why: whyIfAny,
+  rate: z.coerce.number().pipe(z.literal(RATES)),
+  most: z.literal(["", "1"]),
+});
+const runDeed = z.object({ state: z.enum(["running", "paused", "aborted"]) });
+
+export async function actOnJob(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {
+  const { words, user } = response.locals;
+  const asked = jobDeed.safeParse(request.body);
+  if (!asked.success) return sendWord(response, 400, words.needsReason, jobUrl(id));
+  const file = await readJobFile(desk, id);
+  const queue = desk.queues()?.get(file?.view.kind ?? "");
+  if (file === null || queue === undefined) return sendWord(response, 404, words.unknownJob);
+  const by = user.name;
+  const note = { by, why: asked.data.why };
+  const to = { job: id, kind: file.view.kind };
+  switch (asked.data.what) {
+    case "reveal": {
+      await desk.audit.record({ who: by, what: "job revealed", to, why: note.why });
+      await tellDeed(desk.redis, desk.prefix, id, { what: "revealed", ...note });
+      const body = jobPage(file, { salesforce: desk.salesforceUrl, whmcs: desk.whmcsUrl }, response.locals, "revealed");
+      return sendDeskPage(response, { title: file.view.kind, body });
+    }
+    case "retry": {
+      if (file.view.state !== "failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
+      await desk.audit.record({ who: by, what: "job retried", to, why: note.why, before: { state: "failed" } });
+      await tellDeed(desk.redis, desk.prefix, id, { what: "retried", ...note });
+      if (!(await retryFailed(queue, id))) return sendWord(response, 409, words.notFailed, jobUrl(id));
+      return response.redirect(303, jobUrl(id));
+    }
+    case "discard": {
+      if (file.view.state !== "failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
+      await desk.audit.record({ who: by, what: "job closed", to, why: note.why, before: { state: "failed" } });
+      await tellDeed(desk.redis, desk.prefix, id, { what: "discarded", ...note });
+      const keys = await desk.ledger.keysOfUnreadable(file.view.kind, id);
+      const discarded = await desk.ledger.discard(keys, {
+        code: "closed-by-operator",
+        title: "An operator closed this job without doing the rest of it.",
+        detail: "Ask for it anew if it is wanted after all. The operator's reason is in the audit log.",
+      });
+      if (!discarded) return sendWord(response, 409, words.notFailed, jobUrl(id));
+      await retryFailed(queue, id); // a worker finds it ended, and tells whoever follows it
+      return response.redirect(303, jobUrl(id));
+    }
+  }
+}
+
+export async function retryGroup(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {
+  const { words, user } = response.locals;
+  const asked = groupDeed.safeParse(request.body);
+  if (!asked.success) return sendWord(response, 400, words.needsReason, groupUrl(id));
+  const group = await desk.groups.read(id);
+  if (group === null) return sendWord(response, 404, words.unknownGroup);
+  const { why: reason, rate, most } = asked.data;
+  const to = { kind: group.kind, step: group.step, code: group.code, jobs: most === "1" ? 1 : group.jobs };
+  await desk.audit.record({ who: user.name, what: "group retried", to, why: reason, after: { rate } });
+  const run = await desk.retryAll.start(group, { by: user.name, why: reason, rate, ...(most === "1" && { most: 1 }) });
+  if (run === null) return sendWord(response, 404, words.unknownGroup);
+  response.redirect(303, runUrl(run));
+}
+
+export async function setRun(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {
+  const { words, user } = response.locals;
+  const asked = runDeed.safeParse(request.body);
+  const run = await desk.retryAll.read(id);
+  if (!asked.success || run === null) return sendWord(response, 404, words.nothingChanged);
+  const { state } = asked.data;
+  await desk.audit.record({
+    who: user.name,
+    what: `retry of a group ${state}`,
+    to: { run: id, kind: run.kind },
+    before: { state: run.state },
+    after: { state },
+  });
+  await desk.retryAll.set(id, state);
+  response.redirect(303, runUrl(id));
+}

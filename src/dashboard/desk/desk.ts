@@ -1,0 +1,136 @@
+import express, { type Request, type RequestHandler, type Router } from "express";
+import * as z from "zod";
+import type { JobView } from "../../queues/job-view.ts";
+import type { User } from "../session.ts";
+import { auditPage } from "./audit-page.ts";
+import type { DeskContext } from "./context.ts";
+import { actOnJob, retryGroup, setRun } from "./deeds.ts";
+import { customerPage, seenByCustomer } from "./customer-page.ts";
+import { editJob } from "./edit-page.ts";
+import { findJobs, findPage } from "./find-page.ts";
+import { groupPage, runPage } from "./group-page.ts";
+import { readJobFile } from "./job-file.ts";
+import { jobPage } from "./job-page.ts";
+import { LIVE } from "./live.ts";
+import { nowPage } from "./now-page.ts";
+import { readStanding } from "./standing.ts";
+import { chooseLang, DESK_PATH, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
+import { WORDS } from "./words.ts";
+
+const PAGE = 50;
+const MOST_SHOWN_AGAIN = 100;
+const AUDIT_SHOWN = 200;
+
+const from = z.coerce.number().int().nonnegative().catch(0);
+const question = z.string().catch("");
+
+/** The operator's pages, to be mounted at `DESK_PATH` behind the sign-in; `userOf` gives who is signed in. */
+export function deskRoutes(desk: DeskContext, userOf: (request: Request) => User | undefined): Router {
+  const router = express.Router();
+  router.get("/live.js", (_request, response) => void response.type("js").send(LIVE));
+  router.get("/lang/:lang", (request, response) => {
+    chooseLang(response, request.params.lang === "ja" ? "ja" : "en");
+    response.redirect(303, ownReferrer(request));
+  });
+  router.use((request, response, next) => {
+    const user = userOf(request);
+    if (user === undefined) return next("router");
+    const lang = langOf(request);
+    response.locals = { user, lang, words: WORDS[lang] };
+    next();
+  });
+
+  router.get("/", async (_request, response: Reply) => {
+    const [groups, standing] = await Promise.all([desk.groups.list(), readStanding(desk.standing)]);
+    sendDeskPage(response, {
+      title: response.locals.words.now,
+      body: nowPage(groups, standing, response.locals),
+      at: "now",
+    });
+  });
+
+  router.get("/groups/:id", async (request, response: Reply) => {
+    const group = await desk.groups.read(idIn(request));
+    if (group === null) return sendWord(response, 404, response.locals.words.unknownGroup);
+    const first = from.parse(request.query["from"]);
+    const jobs = await viewsOf(desk, await desk.groups.jobs(group.id, first, PAGE));
+    const runs = (await desk.retryAll.list()).filter((run) => run.group === group.id);
+    const body = groupPage({ group, jobs, runs, from: first, page: PAGE }, response.locals);
+    sendDeskPage(response, { title: group.failure.title, body });
+  });
+
+  router.get("/runs/:id", async (request, response: Reply) => {
+    const run = await desk.retryAll.read(idIn(request));
+    if (run === null) return sendWord(response, 404, response.locals.words.unknownGroup);
+    const again = await viewsOf(desk, await desk.retryAll.failedAgain(run.id, MOST_SHOWN_AGAIN));
+    sendDeskPage(response, { title: response.locals.words.run, body: runPage(run, again, response.locals) });
+  });
+
+  router.get("/jobs/:id", async (request, response: Reply) => {
+    const file = await readJobFile(desk, idIn(request));
+    if (file === null) return sendWord(response, 404, response.locals.words.unknownJob);
+    const urls = { salesforce: desk.salesforceUrl, whmcs: desk.whmcsUrl };
+    sendDeskPage(response, { title: file.view.kind, body: jobPage(file, urls, response.locals) });
+  });
+
+  router.get("/find", async (request, response: Reply) => {
+    const asked = question.parse(request.query["q"]).trim();
+    const found = await findJobs(desk, asked);
+    const body = findPage(asked, found, desk.sealing.tags("").length > 0, response.locals);
+    sendDeskPage(response, { title: response.locals.words.find, body, at: "find" });
+  });
+
+  router.get("/accounts/:id", async (request, response: Reply) => {
+    const id = idIn(request);
+    const [jobs, seen] = await Promise.all([findJobs(desk, id), seenByCustomer(desk, id)]);
+    const body = customerPage(id, jobs, seen, response.locals);
+    sendDeskPage(response, { title: response.locals.words.customer, body });
+  });
+
+  router.get("/audit", only("admin"), async (_request, response: Reply) => {
+    const body = auditPage(await desk.audit.newest(AUDIT_SHOWN), response.locals);
+    sendDeskPage(response, { title: response.locals.words.auditLog, body, at: "audit" });
+  });
+
+  const form = express.urlencoded({ extended: false, limit: "8kb", parameterLimit: 50 });
+  const acts: RequestHandler = (_request, response, next) => {
+    const reply = response as Reply; // the visit was put there above
+    if (mayAct(reply.locals)) next();
+    else sendWord(reply, 403, reply.locals.words.mayNot);
+  };
+  router.post("/jobs/:id", acts, form, (request, response) =>
+    actOnJob(desk, idIn(request), request, response as Reply),
+  );
+  router.get("/jobs/:id/edit", acts, (request, response) => editJob(desk, idIn(request), request, response as Reply));
+  router.post("/jobs/:id/edit", acts, form, (request, response) =>
+    editJob(desk, idIn(request), request, response as Reply),
+  );
+  router.post("/groups/:id/retry", acts, form, (request, response) =>
+    retryGroup(desk, idIn(request), request, response as Reply),
+  );
+  router.post("/runs/:id", acts, form, (request, response) => setRun(desk, idIn(request), request, response as Reply));
+  return router;
+}
+
+const idIn = ({ params }: Request) => String(params["id"] ?? "");
+
+function only(role: User["role"]): RequestHandler {
+  return (_request, response, next) => {
+    const reply = response as Reply; // as above
+    if (reply.locals.user.role === role) next();
+    else sendWord(reply, 403, reply.locals.words.mayNot);
+  };
+}
+
+async function viewsOf(desk: DeskContext, ids: readonly string[]): Promise<JobView[]> {
+  const views = await Promise.all(ids.map((id) => desk.intake.job(id)));
+  return views.filter((view) => view !== null);
+}
+
+/** Back to the page of the desk that the language was chosen on. */
+function ownReferrer({ headers }: Request): string {
+  const { referer } = headers;
+  if (referer === undefined || !URL.canParse(referer)) return DESK_PATH;
+  const { pathname, search } = new URL(referer);
+  return pathname === DESK_PATH || pathname.startsWith(`${DESK_PATH}/`) ? pathname + search : DESK_PATH;
+}

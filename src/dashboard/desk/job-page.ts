@@ -1,0 +1,144 @@
+import { html, type Html, joined } from "../../domain/html.ts";
+import type { StoryEvent } from "../../queues/story.ts";
+import { NOTHING } from "../page.ts";
+import { asShown } from "../shown.ts";
+import { causeIn, ownerOf } from "./causes.ts";
+import { mayBeEdited } from "./edit-page.ts";
+import { jobUrl } from "./group-page.ts";
+import type { JobFile } from "./job-file.ts";
+import { groupUrl } from "./now-page.ts";
+import { recordLinks, type RecordUrls } from "./record-links.ts";
+import { mayAct, moment, type Visit } from "./visit.ts";
+import { verdictOn } from "./verdict.ts";
+
+/** One job: what is wrong, whether a retry is safe, the one button, and its whole story. */
+export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "hidden" | "revealed" = "hidden"): Html {
+  const { words } = visit;
+  const { view } = file;
+  return html`<h1>${view.kind}: ${words.jobStates[view.state]}</h1>
+    <p class="muted"><code>${view.id}</code></p>
+    ${failureOf(file, visit)}${verdictOf(file, visit)}
+    ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING} ${explainedOf(file, visit)}
+    <h2>${words.story}</h2>
+    <div data-live>${timeline(file, visit)}</div>
+    <h2>${words.asked}</h2>
+    ${askedOf(file, visit, shown)} ${recordsOf(file, urls, visit)}`;
+}
+
+function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
+  const { failure } = view;
+  if (failure === null) return NOTHING;
+  const { title, detail } = causeIn(lang, failure);
+  const heading = group === null ? html`${title}` : html`<a href="${groupUrl(group)}">${title}</a>`;
+  return html`<section class="${view.state === "failed" ? "failure" : "note"}">
+    <h2>${heading}</h2>
+    <p>${detail}</p>
+    <p class="muted">${words.owners[ownerOf(failure)]} · <code>${failure.code}</code></p>
+  </section>`;
+}
+
+function verdictOf({ view, steps, failedIn }: JobFile, { words }: Visit): Html {
+  if (view.state !== "failed") return NOTHING;
+  const said = verdictOn(view, steps, failedIn, words.verdicts);
+  return html`<section class="note">
+    <h2>${words.verdict}</h2>
+    <ul>
+      ${joined(said.map((line) => html`<li>${line}</li>`))}
+    </ul>
+  </section>`;
+}
+
+function actions(file: JobFile, { words }: Visit): Html {
+  const { view } = file;
+  return html`<form class="action" method="post" action="${jobUrl(view.id)}">
+      <p class="buttons"><button type="submit" name="what" value="retry">${words.retry}</button></p>
+      <label>${words.whyIfAny}<input name="why" maxlength="300" /></label>
+    </form>
+    ${mayBeEdited(file) ? html`<p><a href="${jobUrl(view.id)}/edit">${words.edit}</a></p>` : NOTHING}
+    <details>
+      <summary>${words.discard}</summary>
+      <form class="action" method="post" action="${jobUrl(view.id)}">
+        <p class="muted">${words.discardHelp}</p>
+        <label>${words.why}<input name="why" required maxlength="300" /></label>
+        <p class="buttons"><button type="submit" name="what" value="discard" class="quiet">${words.discard}</button></p>
+      </form>
+    </details>`;
+}
+
+function explainedOf({ explained }: JobFile, { lang }: Visit): Html {
+  if (explained.length === 0) return NOTHING;
+  return html`<section class="note">${joined(explained.map((each) => html`<p>${each[lang]}</p>`))}</section>`;
+}
+
+interface Told {
+  readonly at: Date;
+  readonly text: string;
+}
+
+function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html {
+  const { events } = words;
+  const told: Told[] = [
+    ...view.doors.map((door) => ({ at: new Date(view.createdAt), text: events.accepted(door) })),
+    ...story.map((event) => ({ at: event.at, text: eventText(event, { words, lang }) })),
+    ...steps.map(({ name, state, at, made }) => ({
+      at: new Date(at),
+      text:
+        (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
+        Object.entries(made)
+          .map(([field, value]) => ` · ${field} ${String(value)}`)
+          .join(""),
+    })),
+  ].toSorted((one, other) => one.at.getTime() - other.at.getTime());
+  if (view.finishedAt !== null && view.outcome !== null)
+    told.push({ at: new Date(view.finishedAt), text: events.completed(view.outcome) });
+  if (view.nextAttemptAt !== undefined) told.push({ at: new Date(view.nextAttemptAt), text: events.nextAttempt });
+  return html`<ol class="story">
+    ${joined(told.map(({ at, text }) => html`<li>${moment(at, lang)} <span>${text}</span></li>`))}
+  </ol>`;
+}
+
+function eventText(event: StoryEvent, { words, lang }: Pick<Visit, "words" | "lang">): string {
+  const { events } = words;
+  switch (event.what) {
+    case "died":
+      return events.died;
+    case "waits":
+      return events.waits(causeIn(lang, event.failure).title);
+    case "retrying":
+    case "failed":
+      return events[event.what](event.attempt, causeIn(lang, event.failure).title);
+    case "retried":
+    case "settled":
+    case "edited":
+    case "revealed":
+    case "discarded":
+      return events[event.what](event.by, event.why);
+  }
+}
+
+function askedOf({ view, asked, opened }: JobFile, visit: Visit, shown: "hidden" | "revealed"): Html {
+  const { words } = visit;
+  const value = shown === "revealed" ? opened : asShown(asked);
+  const text = html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
+  if (shown === "revealed")
+    return html`${text}
+      <p class="muted">${words.revealed}</p>`;
+  if (!mayAct(visit) || opened === null || !JSON.stringify(asked).includes("sealed:v")) return text;
+  return html`${text}
+    <details>
+      <summary>${words.reveal}</summary>
+      <form class="action" method="post" action="${jobUrl(view.id)}">
+        <label>${words.why}<input name="why" required maxlength="300" /></label>
+        <p class="buttons"><button type="submit" name="what" value="reveal" class="quiet">${words.reveal}</button></p>
+      </form>
+    </details>`;
+}
+
+function recordsOf({ ids, view }: JobFile, urls: RecordUrls, { words }: Visit): Html {
+  const links = recordLinks({ ...Object.fromEntries(ids.map((id) => [id, id])), ...view.result }, urls);
+  if (links.length === 0) return NOTHING;
+  return html`<h2>${words.records}</h2>
+    <ul>
+      ${joined(links.map(({ text, url }) => (url === null ? html`<li>${text}</li>` : html`<li><a href="${url}" rel="noreferrer">${text}</a></li>`)))}
+    </ul>`;
+}

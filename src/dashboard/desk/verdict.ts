@@ -1,0 +1,53 @@
+import * as z from "zod";
+import type { JobView } from "../../queues/job-view.ts";
+import type { Words } from "./words.ts";
+
+/** What the ledger knows of a step, as far as a retry depends on it. */
+export interface StepDone {
+  readonly name: string;
+  readonly state: "active" | "done" | "in-doubt";
+  /** Whether doing it twice would matter. */
+  readonly effect: boolean;
+  /** What it made, by name: ids, and nothing personal. */
+  readonly made: Readonly<Record<string, string | number>>;
+}
+
+const ID = /^[\w.-]{1,40}$/;
+
+/** Of what a step gave, its ids: what a step read is nobody's to see here. */
+export function idsIn(result: unknown): StepDone["made"] {
+  const fields = z.record(z.string(), z.unknown()).safeParse(result);
+  if (!fields.success) return {};
+  return Object.fromEntries(
+    Object.entries(fields.data).flatMap(([name, value]) =>
+      /(?:Id|Number|code)$/.test(name) && (typeof value === "number" || (typeof value === "string" && ID.test(value)))
+        ? [[name, value]]
+        : [],
+    ),
+  );
+}
+
+/** Whether a retry is safe, in plain words, from what the ledger holds: what is done, what is in doubt, where it goes on. */
+export function verdictOn(
+  { failure }: Pick<JobView, "failure">,
+  steps: readonly StepDone[],
+  failedIn: string | null,
+  words: Words["verdicts"],
+): readonly string[] {
+  const effects = steps.filter(({ effect }) => effect);
+  const isParked = failure?.code === "in-doubt";
+  const said = effects.map(({ name, state, made }) => {
+    if (state === "done")
+      return words.done(
+        name,
+        Object.entries(made)
+          .map(([field, value]) => `${field} ${String(value)}`)
+          .join(", "),
+      );
+    return isParked ? words.parked(name) : words.looked(name);
+  });
+  if (effects.length === 0) said.push(words.fresh);
+  else if (failedIn !== null && !effects.some(({ name }) => name === failedIn)) said.push(words.goesOn(failedIn));
+  if (failure !== null && !isParked) said.push(failure.retryable ? words.mayHelp : words.mendFirst);
+  return said;
+}

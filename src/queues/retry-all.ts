@@ -1,0 +1,157 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import type { Queue } from "bullmq";
+import * as z from "zod";
+import type { Connection } from "./connection.ts";
+import { retryFailed } from "./retrying.ts";
+
+/**
+ * Retries a whole failure group in the background. Which jobs is settled when it is asked for: what fails later waits for
+ * the next time. `PREFIX:bulks` holds the runs by when they began; of each, `PREFIX:bulk:ID` what was asked and how far it is,
+ * `…:todo` the jobs that are still to come, in the order in which they were accepted, and `…:again` those that failed anew,
+ * which the ledger's scripts tell it.
+ */
+
+/** Runs are looked at this long after they began. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** How often the next ones are retried while a run is under way; how often one looks for a run otherwise. */
+const TICK_MS = 200;
+const IDLE_LOOK_MS = 1000;
+
+/** A process that has a run must come back to it within this time, or another takes it over. */
+const LEASE_MS = 10_000;
+
+/** Jobs a second. */
+export const RATES = [1, 5, 20, 100] as const;
+export type Rate = (typeof RATES)[number];
+
+const stored = z.object({
+  group: z.string(),
+  kind: z.string(),
+  by: z.string(),
+  why: z.string(),
+  rate: z.coerce.number(),
+  total: z.coerce.number(),
+  retried: z.coerce.number(),
+  gone: z.coerce.number(),
+  began: z.coerce.number().transform((ms) => new Date(ms)),
+  state: z.enum(["running", "paused", "aborted", "done"]),
+});
+
+export interface Bulk extends z.infer<typeof stored> {
+  readonly id: string;
+  /** How many failed anew since they were retried. */
+  readonly again: number;
+}
+
+export type RetryAll = ReturnType<typeof openRetryAll>;
+
+export function openRetryAll({
+  redis,
+  prefix,
+  queues,
+}: {
+  redis: Connection;
+  prefix: string;
+  queues: () => ReadonlyMap<string, Queue> | undefined;
+}) {
+  const keyOf = (id: string) => `${prefix}:bulk:${id}`;
+  const ledgerOf = (job: string) => `${prefix}:ledger:${job}`;
+  const me = randomUUID();
+
+  const read = async (id: string): Promise<Bulk | null> => {
+    const [about, again] = await Promise.all([redis.hgetall(keyOf(id)), redis.zcard(`${keyOf(id)}:again`)]);
+    const known = stored.safeParse(about);
+    return known.success ? { ...known.data, id, again } : null;
+  };
+
+  const list = async (): Promise<Bulk[]> => {
+    const ids = await redis.zrevrange(`${prefix}:bulks`, "0", "49");
+    return (await Promise.all(ids.map(read))).filter((bulk) => bulk !== null);
+  };
+
+  /** Retries the next `count` of a run; true once none is left. */
+  const advance = async (bulk: Bulk, count: number): Promise<boolean> => {
+    const queue = queues()?.get(bulk.kind);
+    if (queue === undefined) return false;
+    const todo = `${keyOf(bulk.id)}:todo`;
+    const next = await redis.zrange(todo, "0", String(count - 1));
+    // A process that dies in between leaves some of these to be retried once more, which then have not failed: nothing happens.
+    await Promise.all(next.map((job) => redis.hset(ledgerOf(job), "bulk", keyOf(bulk.id))));
+    const retried = await Promise.all(next.map((job) => retryFailed(queue, job)));
+    const dealtWith = next.filter((_job, at) => retried[at] === false);
+    await Promise.all(dealtWith.map((job) => redis.hdel(ledgerOf(job), "bulk")));
+    const gone = dealtWith.length;
+    if (next.length > 0) {
+      await redis.zrem(todo, ...next);
+      await redis.hincrby(keyOf(bulk.id), "retried", next.length - gone);
+      if (gone > 0) await redis.hincrby(keyOf(bulk.id), "gone", gone);
+    }
+    if (next.length === count) return false;
+    await redis.hset(keyOf(bulk.id), "state", "done");
+    return true;
+  };
+
+  const isMine = async (id: string): Promise<boolean> => {
+    const lease = `${keyOf(id)}:lease`;
+    if ((await redis.set(lease, me, "PX", LEASE_MS, "NX")) === "OK") return true;
+    if ((await redis.get(lease)) !== me) return false;
+    await redis.pexpire(lease, LEASE_MS);
+    return true;
+  };
+
+  return {
+    read,
+    list,
+
+    /** Begins a run over the group as it stands, or over its first `most` jobs; null where it is empty. */
+    async start(
+      group: { readonly id: string; readonly kind: string },
+      { by, why, rate, most }: { by: string; why: string; rate: Rate; most?: number },
+    ): Promise<string | null> {
+      const id = randomUUID();
+      const todo = `${keyOf(id)}:todo`;
+      const total = await redis.zrangestore(todo, `${prefix}:groups:${group.id}`, "0", String((most ?? 0) - 1));
+      if (total === 0) return null;
+      const began = Date.now();
+      const about = { group: group.id, kind: group.kind, by, why, rate, total, retried: 0, gone: 0, began };
+      await redis.hset(keyOf(id), { ...about, state: "running" });
+      for (const part of ["", ":todo"]) await redis.pexpire(keyOf(id) + part, KEPT_MS);
+      await redis.zadd(`${prefix}:bulks`, began, id);
+      await redis.zremrangebyscore(`${prefix}:bulks`, "-inf", began - KEPT_MS);
+      return id;
+    },
+
+    /** Stops a run for the time being, lets it go on, or ends it. */
+    async set(id: string, state: "running" | "paused" | "aborted"): Promise<void> {
+      const bulk = await read(id);
+      if (bulk?.state === "running" || bulk?.state === "paused") await redis.hset(keyOf(id), "state", state);
+    },
+
+    /** The ids of those that failed anew, the last one first. */
+    async failedAgain(id: string, count: number): Promise<string[]> {
+      return await redis.zrevrange(`${keyOf(id)}:again`, "0", String(count - 1));
+    },
+
+    /** Carries runs on until `stopping` is aborted, whichever process began them. `complain` hears what Redis says meanwhile. */
+    async carryOn(stopping: AbortSignal, complain: (error: unknown) => void): Promise<void> {
+      const owed = new Map<string, number>();
+      while (!stopping.aborted) {
+        let wait = IDLE_LOOK_MS;
+        try {
+          for (const bulk of await list()) {
+            if (bulk.state !== "running" || !(await isMine(bulk.id))) continue;
+            wait = TICK_MS;
+            const due = (owed.get(bulk.id) ?? 0) + (bulk.rate * TICK_MS) / 1000;
+            owed.set(bulk.id, due % 1);
+            if (due >= 1) await advance(bulk, Math.floor(due));
+          }
+        } catch (error) {
+          complain(error);
+        }
+        await setTimeout(wait, undefined, { signal: stopping }).catch(() => {});
+      }
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import * as z from "zod";
+import type { Connection } from "./connection.ts";
+import type { Failure } from "./job-view.ts";
+import { FAILED_KEPT_MS } from "./retention.ts";
+
+/**
+ * What a job went through, for people: the attempts that did not end it well, the deaths of its workers, and what people did
+ * about it. A list beside its ledger; how it was accepted and ended, and its steps, stand in the ledger itself.
+ */
+
+/** Nobody reads further back. */
+const LONGEST_STORY = 200;
+
+/** For the scripts, whose KEYS[1] is the job's ledger. */
+export const TELLING = `
+local function tell(event)
+  local story = KEYS[1] .. ':story'
+  redis.call('RPUSH', story, cjson.encode(event))
+  redis.call('LTRIM', story, -${LONGEST_STORY}, -1)
+  redis.call('PEXPIRE', story, ${FAILED_KEPT_MS})
+end
+`;
+
+const at = z.number().transform((ms) => new Date(ms));
+const failure = z.string().transform((json) => JSON.parse(json) as Failure); // written by the ledger's `pause`
+
+const storyEvent = z.discriminatedUnion("what", [
+  /** A worker died with it. */
+  z.object({ what: z.literal("died"), at }),
+  /** It began to wait for a vendor that is away. */
+  z.object({ what: z.literal("waits"), at, failure }),
+  /** An attempt failed, and comes again, or is left to a person. */
+  z.object({ what: z.enum(["retrying", "failed"]), at, attempt: z.number(), failure }),
+  /** Somebody did something about it. */
+  z.object({
+    what: z.enum(["retried", "settled", "edited", "revealed", "discarded"]),
+    at,
+    by: z.string(),
+    why: z.string(),
+  }),
+]);
+export type StoryEvent = z.infer<typeof storyEvent>;
+/** What a person did. */
+export type Deed = Extract<StoryEvent, { by: string }>["what"];
+
+const storyKey = (prefix: string, id: string) => `${prefix}:ledger:${id}:story`;
+
+/** The job's story in order; empty where nothing was out of the ordinary. */
+export async function readStory(redis: Connection, prefix: string, id: string): Promise<StoryEvent[]> {
+  const events = await redis.lrange(storyKey(prefix, id), 0, -1);
+  return events.map((event) => storyEvent.parse(JSON.parse(event)));
+}
+
+/** Adds what `by` did, in their own words `why`. */
+export async function tellDeed(
+  redis: Connection,
+  prefix: string,
+  id: string,
+  deed: { readonly what: Deed; readonly by: string; readonly why: string },
+): Promise<void> {
+  const key = storyKey(prefix, id);
+  await redis
+    .multi()
+    .rpush(key, JSON.stringify({ at: Date.now(), ...deed }))
+    .ltrim(key, -LONGEST_STORY, -1)
+    .pexpire(key, FAILED_KEPT_MS)
+    .exec();
+}

@@ -1,0 +1,123 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import * as z from "zod";
+import { RejectedError } from "../../src/domain/errors.ts";
+import { findable } from "../../src/domain/findable.ts";
+import { type FailureGroups, openFailureGroups } from "../../src/queues/failure-groups.ts";
+import { type Finding, openFinding } from "../../src/queues/finding.ts";
+import { defineJobKind } from "../../src/queues/job-kind.ts";
+import { sealingWith } from "../../src/queues/sealing.ts";
+import { readStory } from "../../src/queues/story.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+let redis: TestRedis;
+let engine: Engine;
+let groups: FailureGroups;
+let finding: Finding;
+/** Where the post office refuses parcels at the moment, by step. */
+let refused: Map<string, string>;
+
+const parcel = defineJobKind({
+  name: "parcel",
+  purpose: "A parcel goes out",
+  payload: z.strictObject({ to: findable(z.string()), sender: z.string() }),
+  key: ({ to }) => to,
+  account: ({ sender }) => sender,
+  routes: [],
+  async run({ to }, step, _services: object, job) {
+    for (const name of ["weigh", "send"]) {
+      await step(name, "repeat", async () => {
+        const code = refused.get(name);
+        if (code !== undefined) throw new RejectedError({ code, title: "No.", detail: "Ask them.", vendor: null });
+        return true;
+      });
+    }
+    job.foundBy(`street of ${to}`);
+    return { outcome: "done", result: { parcelId: `p-${to}` } };
+  },
+});
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  refused = new Map();
+  engine = await openEngine({ redis, kinds: [parcel], services: () => ({}) });
+  groups = openFailureGroups(engine);
+  finding = openFinding({ ...engine, sealing: sealingWith([Buffer.alloc(32, 7)]) });
+  engine.work();
+});
+afterEach(() => engine.close());
+
+const failed = async (to: string, sender = "Sato") => {
+  const taken = await engine.accept(parcel, { to, sender });
+  if (taken.how !== "new") throw new Error("it is known");
+  await engine.until(taken.job.id, "failed");
+  return taken.job.id;
+};
+const retried = async (id: string) => await (await engine.queues.get("parcel")?.getJob(id))?.retry("failed");
+
+it("jobs that fail for the same cause are one group, with those whose they are", async () => {
+  refused.set("send", "no-stamp");
+  const ids = [await failed("Kyoto"), await failed("Nara"), await failed("Kobe", "Suzuki")];
+  expect(await groups.list()).toMatchObject([
+    { kind: "parcel", step: "send", code: "no-stamp", jobs: 3, customers: 2, failure: { title: "No." } },
+  ]);
+  const [group] = await groups.list();
+  expect(await groups.jobs(group?.id ?? "", 0, 10)).toEqual(ids);
+  expect(await groups.jobs(group?.id ?? "", 1, 1)).toEqual(ids.slice(1, 2));
+});
+
+it("another step or another code is another group, and the one that grew last comes first", async () => {
+  refused.set("send", "no-stamp");
+  await failed("Kyoto");
+  refused.set("send", "too-heavy");
+  await failed("Nara");
+  refused.set("weigh", "no-stamp");
+  await failed("Kobe");
+  expect((await groups.list()).map(({ step, code }) => `${step}: ${code}`)).toEqual([
+    "weigh: no-stamp",
+    "send: too-heavy",
+    "send: no-stamp",
+  ]);
+});
+
+it("a job leaves its group when it is retried, and the last one takes the group along", async () => {
+  refused.set("send", "no-stamp");
+  const [one, other] = [await failed("Kyoto"), await failed("Nara", "Suzuki")];
+  refused.clear();
+  await retried(one);
+  await engine.until(one, "completed");
+  expect(await groups.list()).toMatchObject([{ jobs: 1, customers: 1 }]);
+  await retried(other);
+  await engine.until(other, "completed");
+  expect(await groups.list()).toEqual([]);
+});
+
+it("a job that fails otherwise after its retry is in the group of that cause alone", async () => {
+  refused.set("send", "no-stamp");
+  const id = await failed("Kyoto");
+  refused.set("send", "too-heavy");
+  await retried(id);
+  await expect
+    .poll(async () => (await groups.list()).map(({ code, jobs }) => [code, jobs]))
+    .toEqual([["too-heavy", 1]]);
+  expect((await readStory(engine.redis, engine.prefix, id)).map((event) => event.what)).toEqual(["failed", "failed"]);
+});
+
+it("a job is found by what it was asked, by what it learned and by what it made, and by nothing less", async () => {
+  const taken = await engine.accept(parcel, { to: "Kyoto", sender: "Sato" });
+  if (taken.how !== "new") throw new Error("it is known");
+  await engine.until(taken.job.id, "completed");
+  for (const value of ["Kyoto", "street of Kyoto", "p-Kyoto"])
+    expect(await finding.find(value), value).toEqual([taken.job.id]);
+  for (const value of ["Kyot", "kyoto", "Sato", ""]) expect(await finding.find(value), value).toEqual([]);
+});
+
+it("a job that failed is found by what it was asked", async () => {
+  refused.set("weigh", "no-stamp");
+  const id = await failed("Kyoto");
+  expect(await finding.find("Kyoto")).toEqual([id]);
+});
