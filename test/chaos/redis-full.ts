@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { Redis } from "ioredis";
 import { until } from "../e2e/process.ts";
 import type { Experiment } from "./experiment.ts";
 import { deadlineFor, inPlant, load, pause } from "./plant.ts";
@@ -21,22 +20,23 @@ export const redisFull: Experiment = {
         async (plant) => {
           if (scale === "short") plant.keepLocksShort();
           const [api, worker] = await Promise.all([plant.startApi(), plant.startWorker()]);
-          const redis = new Redis(plant.redis.url);
           const linesOf = () => [api, worker].reduce((all, { stdout }) => all + repeatedLines(stdout()), 0);
           const portals = load(plant, api, { portals: 4, restMs: 5 });
           const refusals = () => portals.answers.filter(({ status }) => status === 503).length;
           let [most, busiest] = [0, 0];
           let longestMs = 0;
           for (let time = 0; time < times; time++) {
-            const used = Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
-            await redis.config("SET", "maxmemory", used + ROOM);
+            await plant.redis.each(async (server) => {
+              const used = Number(/used_memory:(\d+)/.exec(await server.info("memory"))?.[1]);
+              await server.config("SET", "maxmemory", used + ROOM);
+            });
             const before = refusals();
             await until(() => refusals() > before || undefined, api);
             const [from, cpuFrom] = [linesOf(), await cpuSecondsOf(worker.pid)];
             await pause(fullMs);
             busiest = Math.max(busiest, ((await cpuSecondsOf(worker.pid)) - cpuFrom) / (fullMs / 1000));
             most = Math.max(most, (linesOf() - from) / (fullMs / 1000));
-            await redis.config("SET", "maxmemory", 0);
+            await plant.redis.each((server) => server.config("SET", "maxmemory", 0));
             const roomAt = performance.now();
             const answered = portals.answers.filter(({ id }) => id !== null).length;
             await until(() => portals.answers.filter(({ id }) => id !== null).length > answered || undefined, api);
@@ -44,7 +44,6 @@ export const redisFull: Experiment = {
           }
           const answers = await portals.stop();
           const restMs = await plant.rest();
-          redis.disconnect();
           const { accepted, lost, doubled } = await plant.audit(answers);
           const refused = answers.filter(({ status }) => status === 503);
           if (most > MOST_LINES_A_SECOND) throw new Error(`the log grew by ${most.toFixed(1)} lines a second`);
