@@ -1,4 +1,31 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Begun first, so that none of them is still under way when all the others are over. A clean checkout knows no durations. */
+const LONGEST = [
+  "test/processors/crash-matrix.test.ts",
+  "test/chaos/workers.test.ts",
+  "test/chaos/redis.test.ts",
+  "test/chaos/others.test.ts",
+  "test/e2e/interruptions.test.ts",
+  "test/dashboard/sign-in.test.ts",
+  "test/e2e/provisioning.test.ts",
+  "test/e2e/doctor.test.ts",
+  "test/script/start.test.ts",
+  "test/e2e/secrecy.test.ts",
+  "test/simulation/simulation.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return files.toSorted((one, other) => place(one) - place(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -6,8 +33,9 @@ export default defineConfig({
     // Real servers and real Redis processes: on a busy machine they need longer than the usual five seconds.
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two processes of a test's own are always at work (the test and its Redis), so more files at once only wait.
-    maxWorkers: "75%",
+    // Half of a test's time it waits, for a process that starts or a deadline that passes.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    sequence: { sequencer: LongestFirst },
     // A listener or timer that is left open is a fault of the test: fail, do not hang.
     teardownTimeout: 10_000,
   },

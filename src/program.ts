@@ -45,6 +45,9 @@ const CUT_BEFORE_END_MS = 2_000;
 /** Redis's client repeats an error at every reconnection; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
 
+/** How soon what Redis refused at the start is asked of it again. */
+const BEGIN_AGAIN_MS = 2_000;
+
 /** How long a whole request may take to arrive, above the longest that a door itself waits (a document's minute): it also bounds how long a refused body is read away. */
 const REQUEST_ARRIVES_WITHIN_MS = 75_000;
 
@@ -351,10 +354,16 @@ function complaintsTo(log: Logger): (err: unknown) => void {
   };
 }
 
-/** Runs `begin` each time that Redis becomes ready. */
+/** Runs `begin` each time that Redis becomes ready, and again where that fails: it may be full, or a cluster that is not whole. */
 function whenReady(redis: Connection, log: Logger, begin: () => Promise<void>): void {
-  const run = () =>
-    void begin().catch((err: unknown) => log.error({ err }, "Redis answered, but its queues could not be opened"));
+  let again: NodeJS.Timeout | undefined;
+  const run = () => {
+    clearTimeout(again);
+    void begin().catch((err: unknown) => {
+      log.error({ err }, "Redis answered, but its queues could not be opened; it is tried again by itself");
+      if (redis.status === "ready") again = setTimeout(run, BEGIN_AGAIN_MS).unref();
+    });
+  };
   if (redis.status === "ready") run();
   redis.on("ready", run);
 }

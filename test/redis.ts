@@ -23,6 +23,8 @@ export interface TestRedis {
   readonly port: number;
   /** The first server's process id; another one after `restart()`. */
   readonly pid: number;
+  /** Those it is made of, which may go and come one by one. */
+  readonly servers: readonly TestServer[];
   /** Asks each of its servers. */
   each<T>(ask: (server: Redis) => Promise<T>): Promise<readonly T[]>;
   /** Every key and value of it, and its append-only files as they are on disk. */
@@ -37,7 +39,16 @@ export interface TestRedis {
   restart(): Promise<void>;
 }
 
+interface TestServer {
+  readonly port: number;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Ends it if it still runs, and starts it again; of a cluster, the others may not know it yet. */
+  restart(): Promise<void>;
+}
+
 export interface TestRedisOptions {
+  /** By default as `TEST_REDIS` says. */
+  readonly cluster?: boolean;
   /** Redis's `save` setting, e.g. `"900 1"`; by default no snapshots, the append-only file alone. */
   readonly save?: string;
   /** Redis's `appendfsync` setting; by default that of the deployed one, which loses nothing. */
@@ -47,10 +58,10 @@ export interface TestRedisOptions {
 const SIGNALS_THAT_PAUSE: ReadonlySet<NodeJS.Signals> = new Set(["SIGSTOP", "SIGCONT"]);
 
 /** Starts a Redis on free ports, with its data in a temporary folder. Resolves once it answers. */
-export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+export async function startRedis({ cluster = onCluster, ...options }: TestRedisOptions = {}): Promise<TestRedis> {
   const root = await mkdtemp(path.join(tmpdir(), "handoff-redis-"));
-  const names = onCluster ? ["one", "two", "three"] : ["one"];
-  const settings = { ...options, ...(onCluster && CLUSTERED) };
+  const names = cluster ? ["one", "two", "three"] : ["one"];
+  const settings = { ...options, ...(cluster && CLUSTERED) };
   const servers = await Promise.all(
     names.map(async (name) => {
       const folder = path.join(root, name);
@@ -61,18 +72,27 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   const [first] = servers;
   if (first === undefined) throw new Error("a Redis has a server");
   const ports = servers.map(({ port }) => port);
-  if (onCluster) await join(ports);
+  if (cluster) await join(ports);
 
   const nodes = ports.map((port) => ({ host: "127.0.0.1", port }));
   const url = `redis://127.0.0.1:${String(first.port)}`;
-  const address: RedisAddress = onCluster ? { REDIS_CLUSTER_NODES: nodes } : { REDIS_URL: { reveal: () => url } };
+  const address: RedisAddress = cluster ? { REDIS_CLUSTER_NODES: nodes } : { REDIS_URL: { reveal: () => url } };
   const each = <T>(ask: (server: Redis) => Promise<T>) => Promise.all(ports.map((port) => atServer(port, ask)));
-  const all = async (work: (server: (typeof servers)[number]) => Promise<void>) => {
-    await Promise.all(servers.map(work));
-  };
+  const testServers = servers.map((one): TestServer => ({
+    port: one.port,
+    async kill(signal = "SIGKILL") {
+      const { server } = one;
+      server.process.kill(signal);
+      if (!SIGNALS_THAT_PAUSE.has(signal)) await server.gone;
+    },
+    async restart() {
+      await end(one.server);
+      one.server = await launch(one.folder, one.port, settings);
+    },
+  }));
 
   return {
-    environment: onCluster
+    environment: cluster
       ? { REDIS_CLUSTER_NODES: nodes.map(({ host, port }) => `${host}:${String(port)}`).join() }
       : { REDIS_URL: url },
     address,
@@ -85,20 +105,14 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     each,
     contents: async () => (await each(contentsOf)).join("\n"),
     flush: async () => void (await each((server) => server.flushall())),
-    kill: (signal = "SIGKILL") =>
-      all(async ({ server }) => {
-        server.process.kill(signal);
-        if (!SIGNALS_THAT_PAUSE.has(signal)) await server.gone;
-      }),
+    servers: testServers,
+    kill: async (signal) => void (await Promise.all(testServers.map((server) => server.kill(signal)))),
     async restart() {
-      await all(async (one) => {
-        await end(one.server);
-        one.server = await launch(one.folder, one.port, settings);
-      });
-      if (onCluster) await untilWhole(ports);
+      await Promise.all(testServers.map((server) => server.restart()));
+      if (cluster) await untilWhole(ports);
     },
     async stop() {
-      await all(({ server }) => end(server));
+      await Promise.all(servers.map(({ server }) => end(server)));
       await rm(root, { recursive: true, force: true });
     },
   };

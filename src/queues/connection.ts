@@ -26,6 +26,12 @@ const LOADING_LOOK_MS = 250;
 /** A door must answer its caller; a frozen Redis would otherwise hold a request open without limit. */
 const DOOR_COMMAND_TIMEOUT_MS = 2000;
 
+/**
+ * A command waits as long as the cluster is down, or the server that holds its keys is away. Nothing is checked before the
+ * first one: BullMQ's worker awaits ioredis's `connect()`, which never ends where that check fails.
+ */
+const WAITS_FOR_CLUSTER = { maxRedirections: Infinity, retryDelayOnMoved: 100, enableReadyCheck: false } as const;
+
 const reconnect = (tries: number) => Math.min(50 * 2 ** Math.min(tries, 10), RECONNECT_CAP_MS);
 
 /** For doors: a command fails at once while Redis is away, and after two seconds where it does not answer. */
@@ -60,10 +66,12 @@ function connect(settings: RedisAddress, own: RedisOptions): Connection {
   const options = { ...own, maxLoadingRetryTime: LOADING_LOOK_MS };
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
     const { maxRetriesPerRequest, maxLoadingRetryTime, commandTimeout = 0, enableOfflineQueue = true } = options;
+    const waits = maxRetriesPerRequest === null;
     return new Cluster([...settings.REDIS_CLUSTER_NODES], {
       redisOptions: { maxRetriesPerRequest, maxLoadingRetryTime, ...(commandTimeout > 0 && { commandTimeout }) },
       enableOfflineQueue,
       clusterRetryStrategy: reconnect,
+      ...(waits && WAITS_FOR_CLUSTER),
     });
   }
   if (settings.REDIS_SENTINELS !== undefined && settings.REDIS_SENTINEL_NAME !== undefined) {
@@ -78,13 +86,20 @@ function connect(settings: RedisAddress, own: RedisOptions): Connection {
   return new Redis(settings.REDIS_URL?.reveal() ?? "", { ...options, retryStrategy: reconnect });
 }
 
-/** What of Redis's settings could lose accepted work, in plain words. */
+/** What of Redis's settings could lose accepted work, in plain words: of each server of a cluster, for any may come to hold it. */
 export async function redisWarnings(redis: Connection): Promise<string[]> {
+  if (redis instanceof Redis) return await warningsOf(redis);
+  // A server that is away is asked again once it is back.
+  const all = await Promise.all(redis.nodes().map((server) => warningsOf(server).catch(() => [])));
+  return [...new Set(all.flat())];
+}
+
+async function warningsOf(server: Redis): Promise<string[]> {
   try {
     const [appendonly, appendfsync, policy] = [
-      await configOf(redis, "appendonly"),
-      await configOf(redis, "appendfsync"),
-      await configOf(redis, "maxmemory-policy"),
+      await configOf(server, "appendonly"),
+      await configOf(server, "appendfsync"),
+      await configOf(server, "maxmemory-policy"),
     ];
     const warnings: string[] = [];
     if (appendonly !== "yes") {
@@ -106,7 +121,7 @@ export async function redisWarnings(redis: Connection): Promise<string[]> {
   }
 }
 
-async function configOf(redis: Connection, name: string): Promise<string> {
-  const answer: unknown = await redis.call("CONFIG", "GET", name);
+async function configOf(server: Redis, name: string): Promise<string> {
+  const answer: unknown = await server.call("CONFIG", "GET", name);
   return Array.isArray(answer) ? String(answer[1]) : "unknown";
 }

@@ -5,6 +5,7 @@ import { startRedis, type TestRedis } from "../redis.ts";
 import { compare, type Difference, effectsSince } from "./effects.ts";
 import { type Exchange, namesOfExchanges } from "./exchanges.ts";
 import type { Experiment, Finding, Scale } from "./experiment.ts";
+import { endLocks } from "./locks.ts";
 import { ordinaryExchanges } from "./ordinary.ts";
 import { startWorkers } from "./several.ts";
 import { choose, inTurns, oneAtATime, spread, sum } from "./turns.ts";
@@ -23,8 +24,11 @@ interface Boundary {
   readonly side: "before" | "after";
 }
 
-/** A step's lease is twice this, and a lost request is waited for 12 times: both are over when the dead worker's lock is. */
-const DEADLINE_MS = 2_400;
+/**
+ * A step's lease is twice this, and a lost request is waited for 12 times: both are over when the dead worker's lock is. In a
+ * short run all three are over sooner.
+ */
+const DEADLINE_MS = { full: 2_400, short: 600 };
 
 /** How long a job may take to its boundary; those that are there at a vendor before it wait for their deadline at most. */
 const REACHED_WITHIN_MS = 10_000;
@@ -32,6 +36,7 @@ const REACHED_WITHIN_MS = 10_000;
 /** So many workers die by one kill. More in one process would be slower than their deadlines allow. */
 const TOGETHER = 14;
 const KILLS_AT_ONCE = 4;
+const TOGETHER_IN_SHORT = 6;
 
 /** A boundary whose job was too slow to get there is tried again. */
 const TRIES = 4;
@@ -41,8 +46,11 @@ export const boundaries: Experiment = {
   async run(scale, random) {
     const redis = await startRedis();
     try {
-      const all = await boundariesOf(redis);
-      const chosen = scale === "full" ? all : choose(all, TOGETHER, random);
+      const exchanges = await ordinaryExchanges(redis, scale, random);
+      const all = exchanges.flatMap((exchange) =>
+        (["before", "after"] as const).map((side) => ({ ...exchange, side })),
+      );
+      const chosen = scale === "full" ? all : choose(all, TOGETHER_IN_SHORT, random);
       return [await killAtEach(redis, chosen, all.length, scale)];
     } finally {
       await redis.stop();
@@ -63,7 +71,7 @@ async function killAtEach(
     const missed: Boundary[] = [];
     const startOne = oneAtATime();
     await inTurns(groups, scale === "full" ? KILLS_AT_ONCE : 1, async (group) => {
-      const died = await killTogether(redis, group, startOne);
+      const died = await killTogether(redis, group, scale, startOne);
       deaths.push(...died);
       missed.push(...died.filter(({ isHit }) => !isHit).map(({ boundary }) => boundary));
     });
@@ -98,16 +106,11 @@ interface Death {
   readonly convergedMs: number;
 }
 
-/** Every boundary there is. */
-async function boundariesOf(redis: TestRedis): Promise<readonly Boundary[]> {
-  const exchanges = await ordinaryExchanges(redis, DEADLINE_MS);
-  return exchanges.flatMap((exchange) => (["before", "after"] as const).map((side) => ({ ...exchange, side })));
-}
-
 /** Brings a job to each boundary, kills the worker of all of them, starts another, and looks what came of it. */
 async function killTogether(
   redis: TestRedis,
   group: readonly Boundary[],
+  scale: Scale,
   startOne: <T>(work: () => Promise<T>) => Promise<T>,
 ): Promise<Death[]> {
   const held = new Set<Boundary>();
@@ -115,7 +118,8 @@ async function killTogether(
   const jobs = new Map<World, string>();
   try {
     const killedAt = await startOne(async () => {
-      for (const boundary of group) worlds.push({ ...(await openWorldAt(redis, boundary, held)), boundary });
+      for (const boundary of group)
+        worlds.push({ ...(await openWorldAt(redis, boundary, DEADLINE_MS[scale], held)), boundary });
       const first = await startWorkers(worlds.map(environmentOf));
       let killAt = performance.now() + REACHED_WITHIN_MS;
       await Promise.all(worlds.map(async (world) => jobs.set(world, (await take(world)).id)));
@@ -125,12 +129,13 @@ async function killTogether(
             if (boundary.exchange.with !== "vendor" || held.has(boundary)) return;
             if (!(await line.calls()).some(({ fault }) => fault !== undefined)) return;
             held.add(boundary);
-            killAt = Math.min(killAt, performance.now() + 0.7 * DEADLINE_MS);
+            killAt = Math.min(killAt, performance.now() + 0.7 * DEADLINE_MS[scale]);
           }),
         );
         await new Promise((resolve) => setTimeout(resolve, 20)); // between looks, not instead of them
       }
       await first.kill();
+      if (scale === "short") for (const { line } of worlds) await endLocks(line.engine.redis, line.engine.prefix);
       return Date.now();
     });
     const second = await startOne(() => startWorkers(worlds.map(({ line }) => line.environment)));
@@ -162,11 +167,16 @@ async function killTogether(
   }
 }
 
-async function openWorldAt(redis: TestRedis, boundary: Boundary, held: Set<Boundary>): Promise<World> {
+async function openWorldAt(
+  redis: TestRedis,
+  boundary: Boundary,
+  deadlineMs: number,
+  held: Set<Boundary>,
+): Promise<World> {
   const { exchange, side } = boundary;
   const request = requests[boundary.request];
   if (request === undefined) throw new Error(`no request is called ${boundary.request}`);
-  const world = await openWorld(redis, request, DEADLINE_MS, (prefix) => {
+  const world = await openWorld(redis, request, deadlineMs, (prefix) => {
     const nameOf = namesOfExchanges(prefix);
     return (command) => {
       const now = nameOf(command);

@@ -1,27 +1,28 @@
 import { ADDRESS } from "../processors/line.ts";
 import { API_KEY, type Handoff, until } from "../e2e/process.ts";
 import type { Experiment, Finding, Random } from "./experiment.ts";
-import { inPlant, pause, type Plant } from "./plant.ts";
+import { deadlineFor, inPlant, pause, type Plant } from "./plant.ts";
 
 const PATH = "/api/services/internet/eligibility-request";
 
 /** Of the vendors: what Redis cut off is looked for again at times that follow from it. */
-const DEADLINE = { VENDOR_TIMEOUT_MS: "2000" };
+const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("short") };
 
 /** Callers that ask too often, at the same moment, or again because nobody answered. */
 export const callers: Experiment = {
   name: "callers",
   async run(scale, random) {
-    const [equal, posts, breaks] = scale === "full" ? [1000, 20_000, 40] : [200, 500, 3];
+    const [equal, posts, breaks] = scale === "full" ? [1000, 20_000, 40] : [100, 150, 2];
     return await inPlant(
       async (plant) => {
+        if (scale === "short") plant.keepLocksShort();
         const doors = await Promise.all([plant.startApi(), plant.startApi()]);
         const atRest = await equalPosts(plant, doors, equal, { withKey: false });
         const atWork = await equalPosts(plant, doors, equal, { withKey: true });
         return [atRest, atWork, await whileRedisComesAndGoes(plant, doors[0], posts, breaks, random)];
       },
       {},
-      DEADLINE,
+      DEADLINE[scale],
     );
   },
 };

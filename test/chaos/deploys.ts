@@ -6,7 +6,7 @@ import { inPlant, load, pause } from "./plant.ts";
 export const deploys: Experiment = {
   name: "deploys",
   async run(scale, random) {
-    const times = scale === "full" ? 20 : 2;
+    const times = scale === "full" ? 20 : 1;
     return [
       await inPlant(async (plant) => {
         const [api, ...first] = await Promise.all([plant.startApi(), plant.startWorker(), plant.startWorker()]);

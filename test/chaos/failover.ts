@@ -1,7 +1,8 @@
-import { until } from "../e2e/process.ts";
+import type { JobState } from "../../src/queues/job-view.ts";
+import { type Handoff, until } from "../e2e/process.ts";
 import type { Experiment, Finding, Random } from "./experiment.ts";
 import { activeOpportunities, approvedOrders, provisionedTimes } from "./orders.ts";
-import { type Answer, inPlant, load, OUTBOUND_TOKEN, pause, type Plant } from "./plant.ts";
+import { type Answer, deadlineFor, inPlant, load, OUTBOUND_TOKEN, pause, type Plant } from "./plant.ts";
 import { untilWorkGoesOn } from "./redis-kills.ts";
 import { startWatchedRedis, type WatchedRedis } from "./sentinel.ts";
 
@@ -13,7 +14,16 @@ export const failover: Experiment = {
   name: "failover",
   async run(scale, random) {
     const watched = await startWatchedRedis();
-    return [await inPlant((plant) => takeovers(plant, watched, scale === "full" ? 10 : 1, random), watched)];
+    return [
+      await inPlant(
+        async (plant) => {
+          if (scale === "short") plant.keepLocksShort();
+          return await takeovers(plant, watched, scale === "full" ? 10 : 1, random);
+        },
+        watched,
+        deadlineFor(scale),
+      ),
+    ];
   },
 };
 
@@ -43,8 +53,10 @@ async function takeovers(plant: Plant, redis: WatchedRedis, times: number, rando
   await plant.rest();
   await plant.rest("provisioning");
 
-  // A caller who asks after its job hears that there is none, and repeats its request.
-  const gone = await Promise.all(answers.map((answer) => isGone(api, answer)));
+  // A caller who asks after its job hears that there is none, or sees it wait for ever, and repeats its request.
+  const found = await Promise.all(answers.map((answer) => stateOf(api, answer)));
+  const gone = found.map((state) => state === null || state === "queued");
+  const stuck = found.filter((state) => state === "queued").length;
   const again = await Promise.all(answers.filter((_, at) => gone[at]).map(({ account }) => plant.askFor(api, account)));
   await plant.rest();
   const heard = [...answers.filter((_, at) => !gone[at]), ...again];
@@ -70,10 +82,12 @@ async function takeovers(plant: Plant, redis: WatchedRedis, times: number, rando
     lost,
     doubled: doubled + twice,
     convergedMs: longestMs,
-    remark: `${String(accepted)} posts acknowledged; ${String(again.length)} of their jobs vanished, each was answered with 404 and then accepted again; of ${String(orders.length)} announced orders ${String(vanished)} vanished before they were done, and the sweep found them (${(sweptMs / 1000).toFixed(1)} s from the start of a worker that sweeps every second)`,
+    remark: `${String(accepted)} posts acknowledged; ${String(again.length)} of their jobs vanished, each was answered with 404 (${String(stuck)}: as queued, for ever) and then accepted again; of ${String(orders.length)} announced orders ${String(vanished)} vanished before they were done, and the sweep found them (${(sweptMs / 1000).toFixed(1)} s from the start of a worker that sweeps every second)`,
   };
 }
 
-async function isGone(api: { get(path: string): Promise<Response> }, { id }: Answer): Promise<boolean> {
-  return id !== null && (await api.get(`/api/jobs/${id}`)).status === 404;
+/** Null where nobody knows of it; undefined where it was never accepted. */
+async function stateOf(api: Handoff, { id }: Answer): Promise<JobState | null | undefined> {
+  if (id === null) return undefined;
+  return (await api.get(`/api/jobs/${id}`)).status === 404 ? null : (await api.job(id)).state;
 }

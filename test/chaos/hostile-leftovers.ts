@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { Redis } from "ioredis";
 import { kinds } from "../../src/processors/index.ts";
+import type { TestRedis } from "../redis.ts";
 
 /** What Redis says of the life of a key that has run out since it was listed. */
 const GONE = -2;
@@ -17,13 +17,13 @@ const OF_A_QUEUE = /:(?:meta|id|events|marker|wait|paused|delayed|prioritized|pc
  * told of; outbound messages are acknowledged without a word about theirs.
  */
 export async function leftBehind(
-  redisUrl: string,
+  server: TestRedis,
   dataDir: string,
   accepted: ReadonlySet<string>,
 ): Promise<readonly string[]> {
-  const redis = new Redis(redisUrl);
+  const redis = server.connect();
   try {
-    const keys = await redis.keys("*");
+    const keys = (await server.each((one) => one.keys("*"))).flat();
     const ledgers = keys.filter((key) => key.includes(":ledger:"));
     const jobs = new Set(ledgers.map((key) => key.slice(key.lastIndexOf(":") + 1)));
     const left: string[] = [];

@@ -99,7 +99,7 @@ async function sendAll(
   } finally {
     close();
   }
-  const left = await leftBehind(plant.redis.url, folder, accepted);
+  const left = await leftBehind(plant.redis, folder, accepted);
   if (left.length > 0) throw new Error(`nothing that was accepted has this: ${left.slice(0, 10).join(", ")}`);
   return {
     what: "hostile requests to every call of the REST API, to the door of outbound messages, to the operators' pages and to no address at all",

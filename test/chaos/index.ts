@@ -17,24 +17,24 @@ import { vendorOutage } from "./vendor-outage.ts";
 import { vendorSlow } from "./vendor-slow.ts";
 import { zombies } from "./zombies.ts";
 
-/** Every experiment. `npm run chaos` runs them all, the suite a short run of those that are over in seconds. */
-export const experiments: readonly Experiment[] = [
+/** What befalls Redis, and those who wait for it. */
+export const ofRedis: readonly Experiment[] = [
   redisAway, // the longest of all, and it mostly waits
-  boundaries,
   redisKills,
-  zombies,
-  lateWrites,
-  deploys,
-  poison,
   redisFull,
   failover,
-  time,
   callers,
   messages,
-  simulation,
-  vendorOutage,
-  vendorLimit,
-  vendorSlow,
-  vendorAnswers,
-  hostile,
 ];
+
+/** What befalls workers. */
+export const ofWorkers: readonly Experiment[] = [boundaries, zombies, lateWrites, deploys, poison];
+
+/** What vendors, calendars and strangers do. */
+export const ofOthers: readonly Experiment[] = [time, vendorOutage, vendorLimit, vendorSlow, vendorAnswers, hostile];
+
+/**
+ * Every experiment. `npm run chaos` runs them all, the suite a short run of each: three files of them at the same time, and
+ * that of `simulation` in test/simulation, always of the same worlds.
+ */
+export const experiments: readonly Experiment[] = [...ofRedis, ...ofWorkers, ...ofOthers, simulation];

@@ -21,10 +21,10 @@ export const lateWrites: Experiment = {
   async run(scale, random) {
     const redis = await startRedis();
     try {
-      const calls = (await ordinaryExchanges(redis, 2_000)).flatMap(({ request, exchange }) =>
+      const calls = (await ordinaryExchanges(redis, scale, random)).flatMap(({ request, exchange }) =>
         exchange.with === "vendor" ? [{ request, ...exchange }] : [],
       );
-      const chosen = scale === "full" ? [...calls, ...calls, ...calls] : choose(calls, TOGETHER, random);
+      const chosen = scale === "full" ? [...calls, ...calls, ...calls] : choose(calls, 5, random);
       const all = chosen.map(({ request, vendor, operation, nth }): Hit => ({
         request,
         fault: { vendor, operation, skip: nth, mode: "late", delayMs: random.between(DEADLINE_MS, LATEST_MS) },

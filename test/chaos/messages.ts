@@ -10,7 +10,7 @@ const MOST_IN_ENVELOPE = 100;
 export const messages: Experiment = {
   name: "messages",
   run: async (scale, random) => [
-    await inPlant(async (plant) => await shuffled(plant, scale === "full" ? 600 : 40, random)),
+    await inPlant(async (plant) => await shuffled(plant, scale === "full" ? 600 : 12, random)),
   ],
 };
 

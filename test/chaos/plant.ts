@@ -1,6 +1,6 @@
 import { Queue } from "bullmq";
-import { Redis } from "ioredis";
 import { eligibility } from "../../src/processors/eligibility.ts";
+import type { Connection } from "../../src/queues/connection.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import {
@@ -15,6 +15,8 @@ import {
 } from "../e2e/process.ts";
 import { ADDRESS, ADMINISTRATOR, type Call, type Fault, type SandboxState } from "../processors/line.ts";
 import { startRedis, type TestRedis, type TestRedisOptions } from "../redis.ts";
+import type { Scale } from "./experiment.ts";
+import { endLocks, keepLocksShort } from "./locks.ts";
 import { inTurns, sum } from "./turns.ts";
 
 const PREFIX = "{handoff}";
@@ -47,6 +49,7 @@ export type Plant = Awaited<ReturnType<typeof openPlant>>;
 export async function openPlant(redis: TestRedis, settings: Environment = {}) {
   const sandbox = await startSandbox();
   const started: Process[] = [];
+  const atClose: (() => void)[] = [];
   const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
   const ofApi = {
     ...common,
@@ -126,6 +129,12 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
     },
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
+    /** No lock lasts longer than a few seconds from now on. */
+    keepLocksShort: () => void atClose.push(keepLocksShort(redis, PREFIX)),
+    /** As though every lock there is had run out. */
+    async endLocks(): Promise<void> {
+      await this.inQueue(async (_queue, connection) => await endLocks(connection, PREFIX));
+    },
     /** What the doctor says of the plant. */
     doctor: () => doctor(ofWorker),
     /** Asks for a check of an account that nobody asked about before. */
@@ -169,8 +178,8 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
       }, kind);
       return performance.now() - from;
     },
-    async inQueue<T>(look: (queue: Queue, connection: Redis) => Promise<T>, kind = eligibility.name): Promise<T> {
-      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    async inQueue<T>(look: (queue: Queue, connection: Connection) => Promise<T>, kind = eligibility.name): Promise<T> {
+      const connection = redis.connect();
       const queue = new Queue(kind, { connection, prefix: PREFIX });
       try {
         return await look(queue, connection);
@@ -197,6 +206,7 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
       };
     },
     async close() {
+      for (const end of atClose) end();
       for (const process of started) process.signal("SIGKILL");
       await Promise.all(started.map(({ ended }) => ended));
       await sandbox.close();
@@ -237,6 +247,9 @@ export async function ends(
     spent: sum(views.map(({ attempts }) => attempts - 1)),
   };
 }
+
+/** The vendors' deadline in a short run: what a worker was inside of is let alone for twice that. */
+export const deadlineFor = (scale: Scale): Environment => (scale === "full" ? {} : { VENDOR_TIMEOUT_MS: "1000" });
 
 /** How long something is let alone; what is waited for is waited for with `until`. */
 export async function pause(ms: number): Promise<void> {

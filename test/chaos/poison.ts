@@ -2,18 +2,12 @@ import path from "node:path";
 import { type Environment, type Handoff } from "../e2e/process.ts";
 import { ADDRESS } from "../processors/line.ts";
 import type { Experiment, Random } from "./experiment.ts";
-import { type Answer, inPlant, load, pause, type Plant } from "./plant.ts";
+import { type Answer, deadlineFor, inPlant, load, pause, type Plant } from "./plant.ts";
+import { SHORT_LOCK_MS } from "./locks.ts";
 import { inTurns } from "./turns.ts";
 
-/** A dead worker's lock lasts 30 s. Here it ends early, so that several deaths fit into a run: no check takes nearly so long. */
-const LOCK_MS = 30_000;
-const LOCK_LEFT_MS = 3_000;
-
-/** One more than there are checks that crash, which may take one each at the same moment. */
-const WORKERS = 3;
-
 /** Of the vendors: what a worker died inside of is looked for until 12 times this are over. */
-const DEADLINE = { VENDOR_TIMEOUT_MS: "2000" };
+const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("short") };
 
 /** More than this is no poison, but a program that does not start. */
 const MOST_DEATHS = 30;
@@ -36,21 +30,22 @@ interface Unreadable {
 export const poison: Experiment = {
   name: "poison",
   async run(scale, random) {
-    const [unreadable, crashing, calmMs] = scale === "full" ? [300, 2, 10_000] : [20, 1, 2_000];
+    const [unreadable, crashing, calmMs] = scale === "full" ? [300, 2, 10_000] : [10, 1, 1_000];
+    const workersKept = crashing + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
         const accounts = await Promise.all(
           Array.from({ length: crashing }, async (_, at) => await plant.make("Account", { Name: `毒 ${String(at)}` })),
         );
         const api = await plant.startApi();
-        const workers = await keepWorkers(plant, {
+        const workers = await keepWorkers(plant, workersKept, {
           NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "crash-on.ts")}`,
           CRASH_ON: accounts.join(","),
         });
-        const stopReleasing = releaseLocks(plant);
+        plant.keepLocksShort();
         /** Others ask while something happens; gives how long that took (ms). */
         const meanwhile = async (work: () => Promise<unknown>) => {
-          const portals = load(plant, api);
+          const portals = load(plant, api, scale === "full" ? {} : { portals: 1, restMs: 150 });
           const from = performance.now();
           await work();
           const ms = performance.now() - from;
@@ -69,7 +64,6 @@ export const poison: Experiment = {
           await untilFailed(plant, unreadable + crashing);
         });
         const restMs = await plant.rest();
-        await stopReleasing();
         const deaths = await workers.stop();
 
         const reasons = await reasonsOfFailed(plant, api);
@@ -92,7 +86,7 @@ export const poison: Experiment = {
         ];
         const moved = (times: readonly number[]) =>
           `the 99th percentile of the others' time to completion: ${String(mostOf(before))} ms before, ${String(mostOf(times))} ms meanwhile`;
-        const hit = withCrashers.filter((ms) => ms > LOCK_LEFT_MS).length;
+        const hit = withCrashers.filter((ms) => ms > SHORT_LOCK_MS).length;
         const ofSpoilt = await plant.audit([...warm.answers, ...calm.answers, ...spoilt.answers]);
         const ofCrashed = await plant.audit([...crashed.answers, ...crashers]);
         return [
@@ -105,7 +99,7 @@ export const poison: Experiment = {
             remark: `each quarantined with its reason at its first attempt, beside ${String(spoilt.answers.length)} others; ${moved(withSpoilt)}`,
           },
           {
-            what: `checks that end their worker, one of ${String(WORKERS)}, by SIGKILL each time, among others`,
+            what: `checks that end their worker, one of ${String(workersKept)}, by SIGKILL each time, among others`,
             times: crashing,
             lost: ofCrashed.lost,
             doubled: ofCrashed.doubled,
@@ -115,13 +109,13 @@ export const poison: Experiment = {
         ];
       },
       {},
-      DEADLINE,
+      DEADLINE[scale],
     );
   },
 };
 
 /** Starts workers, each again once it has died. */
-async function keepWorkers(plant: Plant, environment: Environment) {
+async function keepWorkers(plant: Plant, count: number, environment: Environment) {
   const running = new Set<Handoff>();
   let deaths = 0;
   const over = new AbortController();
@@ -134,13 +128,14 @@ async function keepWorkers(plant: Plant, environment: Environment) {
       if (worker !== undefined) {
         running.add(worker);
         started();
+        if (over.signal.aborted) worker.signal("SIGTERM"); // it was still starting when the others were told
         await worker.ended;
         running.delete(worker);
       }
       if (!over.signal.aborted) deaths += 1;
     }
   };
-  const starts = Array.from({ length: WORKERS }, () => Promise.withResolvers<void>());
+  const starts = Array.from({ length: count }, () => Promise.withResolvers<void>());
   const kept = Promise.all(starts.map(async ({ resolve }) => await keep(resolve)));
   await Promise.race([kept, Promise.all(starts.map(({ promise }) => promise))]);
   return {
@@ -151,25 +146,6 @@ async function keepWorkers(plant: Plant, environment: Environment) {
       await kept;
       return deaths;
     },
-  };
-}
-
-/** Ends early what dead workers still hold, until it is told to stop. */
-function releaseLocks(plant: Plant): () => Promise<void> {
-  const over = new AbortController();
-  const done = plant.inQueue(async (queue, redis) => {
-    while (!over.signal.aborted) {
-      for (const id of await redis.lrange(queue.toKey("active"), 0, -1)) {
-        const lock = `${queue.toKey(id)}:lock`;
-        const left = await redis.pttl(lock);
-        if (left > 0 && left < LOCK_MS - LOCK_LEFT_MS) await redis.del(lock);
-      }
-      await pause(250);
-    }
-  });
-  return async () => {
-    over.abort();
-    await done;
   };
 }
 

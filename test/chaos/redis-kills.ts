@@ -1,25 +1,31 @@
 import { type Handoff, until } from "../e2e/process.ts";
-import type { Experiment, Finding, Random } from "./experiment.ts";
-import { inPlant, load, pause, type Plant } from "./plant.ts";
+import type { Experiment, Finding, Random, Scale } from "./experiment.ts";
+import { deadlineFor, inPlant, load, pause, type Plant } from "./plant.ts";
 
 /** Redis dies under a load of posts, again and again; and it is away for a while. */
 export const redisKills: Experiment = {
   name: "redis-kills",
   async run(scale, random) {
-    if (scale === "short") return [await kills(5, "always", random)];
-    return [await kills(100, "always", random), await everySecond(random)];
+    if (scale === "short") return [await kills(2, "always", scale, random)];
+    return [await kills(100, "always", scale, random), await everySecond(random)];
   },
 };
 
 /** Redis is away for seconds or minutes; whoever asks meanwhile is told so at once. */
 export const redisAway: Experiment = {
   name: "redis-away",
-  run: async (scale) => [await outages(scale === "full" ? [1, 2, 5, 10, 20, 60, 300] : [1])],
+  run: async (scale) => [await outages(scale === "full" ? [1, 2, 5, 10, 20, 60, 300] : [1], scale)],
 };
 
-async function kills(times: number, appendfsync: "always" | "everysec", random: Random): Promise<Finding> {
+async function kills(
+  times: number,
+  appendfsync: "always" | "everysec",
+  scale: Scale,
+  random: Random,
+): Promise<Finding> {
   return await inPlant(
     async (plant) => {
+      if (scale === "short") plant.keepLocksShort();
       const [api] = await Promise.all([plant.startApi(), plant.startWorker()]);
       const portals = load(plant, api);
       let longestMs = 0;
@@ -44,12 +50,13 @@ async function kills(times: number, appendfsync: "always" | "everysec", random: 
       };
     },
     { appendfsync },
+    deadlineFor(scale),
   );
 }
 
 /** What the setting that deployments must not have would cost: told, and not counted. */
 async function everySecond(random: Random): Promise<Finding> {
-  const { lost, remark, ...finding } = await kills(25, "everysec", random);
+  const { lost, remark, ...finding } = await kills(25, "everysec", "full", random);
   return {
     ...finding,
     lost: 0,
@@ -69,31 +76,36 @@ export async function untilWorkGoesOn(plant: Plant, api: Handoff): Promise<numbe
   return performance.now() - backAt;
 }
 
-async function outages(seconds: readonly number[]): Promise<Finding> {
-  return await inPlant(async (plant) => {
-    const [api] = await Promise.all([plant.startApi(), plant.startWorker()]);
-    const portals = load(plant, api);
-    let longestMs = 0;
-    for (const length of seconds) {
-      await pause(500);
-      await plant.redis.kill();
-      await pause(length * 1000);
-      await plant.redis.restart();
-      longestMs = Math.max(longestMs, await untilWorkGoesOn(plant, api));
-    }
-    const answers = await portals.stop();
-    await plant.rest();
-    const { accepted, lost, doubled } = await plant.audit(answers);
-    const refused = answers.filter(({ status }) => status === 503);
-    const slowestMs = Math.max(...refused.map(({ ms }) => ms));
-    const silent = refused.filter(({ retryAfter }) => retryAfter === null).length;
-    return {
-      what: `Redis away for ${seconds.join(", ")} s under a load of posts`,
-      times: seconds.length,
-      lost,
-      doubled,
-      convergedMs: longestMs,
-      remark: `${String(accepted)} posts acknowledged; ${String(refused.length)} answered 503 within ${slowestMs.toFixed(0)} ms, ${String(silent)} of them without Retry-After`,
-    };
-  });
+async function outages(seconds: readonly number[], scale: Scale): Promise<Finding> {
+  return await inPlant(
+    async (plant) => {
+      if (scale === "short") plant.keepLocksShort();
+      const [api] = await Promise.all([plant.startApi(), plant.startWorker()]);
+      const portals = load(plant, api);
+      let longestMs = 0;
+      for (const length of seconds) {
+        await pause(500);
+        await plant.redis.kill();
+        await pause(length * 1000);
+        await plant.redis.restart();
+        longestMs = Math.max(longestMs, await untilWorkGoesOn(plant, api));
+      }
+      const answers = await portals.stop();
+      await plant.rest();
+      const { accepted, lost, doubled } = await plant.audit(answers);
+      const refused = answers.filter(({ status }) => status === 503);
+      const slowestMs = Math.max(...refused.map(({ ms }) => ms));
+      const silent = refused.filter(({ retryAfter }) => retryAfter === null).length;
+      return {
+        what: `Redis away for ${seconds.join(", ")} s under a load of posts`,
+        times: seconds.length,
+        lost,
+        doubled,
+        convergedMs: longestMs,
+        remark: `${String(accepted)} posts acknowledged; ${String(refused.length)} answered 503 within ${slowestMs.toFixed(0)} ms, ${String(silent)} of them without Retry-After`,
+      };
+    },
+    {},
+    deadlineFor(scale),
+  );
 }

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import { ofNode } from "../e2e/process.ts";
 
 const HOST = path.join(import.meta.dirname, "several-workers.ts");
 
 /** Starts one process in which each environment has a worker of its own; resolves once each of them takes work. */
 export async function startWorkers(environments: readonly Readonly<Record<string, string>>[]) {
   const child = spawn(process.execPath, [HOST], {
-    env: { PATH: process.env["PATH"] },
+    env: ofNode,
     stdio: ["pipe", "pipe", "pipe"],
   });
   const dieWithUs = () => child.kill("SIGKILL");

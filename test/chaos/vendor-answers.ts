@@ -36,7 +36,7 @@ export const vendorAnswers: Experiment = {
   async run(scale, random) {
     const redis = await startRedis();
     try {
-      const hits = (await ordinaryExchanges(redis, 2_000)).flatMap(({ request, exchange }): Hit[] =>
+      const hits = (await ordinaryExchanges(redis, scale, random)).flatMap(({ request, exchange }): Hit[] =>
         exchange.with === "vendor" && exchange.vendor !== "mail"
           ? Object.values(ANSWERS).map((answer) => ({
               request,
@@ -44,7 +44,7 @@ export const vendorAnswers: Experiment = {
             }))
           : [],
       );
-      const all = scale === "full" ? hits : choose(hits, TOGETHER, random);
+      const all = scale === "full" ? hits : choose(hits, 10, random);
       const came: Came[] = [];
       for (let at = 0; at < all.length; at += TOGETHER)
         came.push(...(await carryThrough(redis, all.slice(at, at + TOGETHER), DEADLINE_MS)));

@@ -1,4 +1,4 @@
-import { type Experiment, type Finding, type Random, randomFrom } from "./experiment.ts";
+import { type Experiment, type Finding, type Random, randomFrom, type Scale } from "./experiment.ts";
 import { type Answer, inPlant, pause, type Plant } from "./plant.ts";
 import { startRedisProxy } from "./redis-proxy.ts";
 
@@ -6,16 +6,16 @@ import { startRedisProxy } from "./redis-proxy.ts";
 const CHECKS = 20;
 
 /** What is in flight is waited for by the other worker until its lease, twice this, and 12 times this are over: less than a lock lasts. */
-const DEADLINE_MS = 2_000;
+const DEADLINE_MS = { full: 2_000, short: 500 };
 
 /** A worker that was thought dead comes back to life while another has its jobs. */
 export const zombies: Experiment = {
   name: "zombies",
   async run(scale, random) {
-    const rounds = scale === "full" ? 3 : 1;
+    if (scale === "short") return [await random.oneOf([standStill, cutOff])(scale, random)];
     // Each has numbers of its own: which of them draws first would not follow from the seed.
     const [one, other] = [randomFrom(random.between(0, 2 ** 31)), randomFrom(random.between(0, 2 ** 31))];
-    return await Promise.all([standStill(rounds, one), cutOff(rounds, other)]);
+    return await Promise.all([standStill(scale, one), cutOff(scale, other)]);
   },
 };
 
@@ -26,12 +26,12 @@ interface Zombie {
   readonly raise: (pid: number) => void;
 }
 
-async function standStill(rounds: number, random: Random): Promise<Finding> {
+async function standStill(scale: Scale, random: Random): Promise<Finding> {
   return await inPlant(
     async (plant) =>
       await raiseTheDead(
         plant,
-        rounds,
+        scale,
         random,
         "SIGSTOP of a worker in the middle of 20 checks, SIGCONT once another has done them",
         {
@@ -41,18 +41,18 @@ async function standStill(rounds: number, random: Random): Promise<Finding> {
         },
       ),
     {},
-    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS) },
+    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS[scale]) },
   );
 }
 
-async function cutOff(rounds: number, random: Random): Promise<Finding> {
+async function cutOff(scale: Scale, random: Random): Promise<Finding> {
   return await inPlant(
     async (plant) => {
       const proxy = await startRedisProxy(plant.redis.port);
       try {
         return await raiseTheDead(
           plant,
-          rounds,
+          scale,
           random,
           "a worker cut from Redis, not from the vendors, in the middle of 20 checks, and let back once another has done them",
           {
@@ -66,36 +66,39 @@ async function cutOff(rounds: number, random: Random): Promise<Finding> {
       }
     },
     {},
-    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS) },
+    { VENDOR_TIMEOUT_MS: String(DEADLINE_MS[scale]) },
   );
 }
 
 async function raiseTheDead(
   plant: Plant,
-  rounds: number,
+  scale: Scale,
   random: Random,
   what: string,
   { redisUrl, bury, raise }: Zombie,
 ): Promise<Finding> {
   const answers: Answer[] = [];
+  const [rounds, deadlineMs] = [scale === "full" ? 3 : 1, DEADLINE_MS[scale]];
+  const within = (least: number, most: number) => random.between(least * deadlineMs, most * deadlineMs);
   const api = await plant.startApi();
   let longestMs = 0;
   for (let round = 0; round < rounds; round++) {
     const first = await plant.startWorker({ REDIS_URL: redisUrl });
     // Each call takes a time of its own, so that the worker is stopped at another place in each check.
     for (let call = 0; call < 2 * CHECKS; call++)
-      await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: random.between(0, 800) });
+      await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: within(0, 0.4) });
     answers.push(...(await Promise.all(Array.from({ length: CHECKS }, () => plant.ask(api)))));
-    await pause(random.between(100, 900));
+    await pause(within(0.05, 0.45));
     bury(first.pid);
     const buriedAt = performance.now();
+    if (scale === "short") await plant.endLocks();
     const second = await plant.startWorker();
     await plant.rest();
     longestMs = Math.max(longestMs, performance.now() - buriedAt);
     raise(first.pid);
     await first.ready();
     // What it still had to say or send goes out before it is told to stop.
-    await pause(DEADLINE_MS);
+    await pause(deadlineMs);
     for (const worker of [first, second]) {
       worker.signal("SIGTERM");
       await worker.ended;

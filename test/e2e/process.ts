@@ -26,10 +26,18 @@ export interface Process {
   readonly signal: (signal: NodeJS.Signals) => void;
 }
 
+/** What a process of ours gets besides its own settings: where programs are, and where compiled code is kept. */
+export const ofNode = Object.fromEntries(
+  ["PATH", "NODE_COMPILE_CACHE"].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  }),
+);
+
 /** Runs the program with `environment` and nothing else of ours. */
 export function run(environment: Environment): Process {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env["PATH"], ...environment },
+    env: { ...ofNode, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const dieWithUs = () => child.kill("SIGKILL");
@@ -128,7 +136,7 @@ export interface Told {
 /** Runs the doctor, by a worker's settings. */
 export function doctor(environment: Environment, ...args: readonly string[]): Promise<Told> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env["PATH"], ...environment };
+    const env = { ...ofNode, ...environment };
     execFile(process.execPath, [DOCTOR, ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });

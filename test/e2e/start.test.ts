@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { ADDRESS } from "../processors/line.ts";
-import { inSystem, run } from "./system.ts";
+import { inSystem, run, until } from "./system.ts";
 
 describe("a process with bad settings", () => {
   it("lists every problem and ends with 78 before it opens a port, and shows no secret", () =>
@@ -72,6 +72,16 @@ it("started without Redis, answers 503 and takes nothing; all is well once Redis
     const job = await handoff.accepted("/api/services/internet/eligibility-request", request);
     expect(await handoff.until(job.id, "completed", "failed")).toMatchObject({ state: "completed", outcome: "done" });
     expect(await system.jobs("eligibility")).toBe(1);
+  }));
+
+it("started while Redis is full, begins its sweeps once there is room", () =>
+  inSystem(async (system) => {
+    await system.redis.each((server) => server.config("SET", "maxmemory", "1"));
+    const worker = await system.launch({}, "worker");
+    await until(() => worker.stdout().includes("could not be opened") || undefined, worker);
+    expect(await system.jobs("daily-sweep")).toBe(0);
+    await system.redis.each((server) => server.config("SET", "maxmemory", "0"));
+    await until(async () => (await system.jobs("daily-sweep")) > 0 || undefined, worker);
   }));
 
 it("an api process needs nothing of Salesforce to take work in, and says what it cannot tell without", () =>

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kinds } from "../../src/processors/index.ts";
+import { mail } from "../../src/processors/mail.ts";
+import { provisioning } from "../../src/processors/provisioning.ts";
 import type { Ledger } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Call, type Effects, isProper, type Line, type LineOptions, openLine } from "./line.ts";
@@ -7,6 +9,9 @@ import { type Request, requests } from "./requests.ts";
 
 /** What can go wrong at a call to a vendor, as the sandbox carries it out. */
 const LOST = ["fail-before", "fail-after", "hang-before", "hang-after", "drop-before", "drop-after", "late"];
+
+/** What jobs hand on to; a kind that is missing here fails its job. */
+const HANDED_ON = [mail, provisioning];
 
 /** Dozens of cells, each a system of its own, on a machine that may be busy. */
 const LONG_MS = 120_000;
@@ -17,14 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-/** Opens a line, and tells what came to be by `run` in it. */
+/** Opens a line, and tells what came to be by `run` in it. It has no other kinds than the request needs: each costs a worker. */
 async function during(
-  { prepare = async () => undefined }: Request,
+  { kind, prepare = async () => undefined }: Request,
   run: (line: Line, payload: unknown) => Promise<void>,
   options: Omit<LineOptions, "redis"> = {},
 ): Promise<Effects> {
   // On a busy machine calls run into their deadline by themselves: that must not use up what a job may try.
-  const line = await openLine({ redis, attempts: 20, ...options });
+  const line = await openLine({ redis, kinds: [...new Set([kind, ...HANDED_ON])], attempts: 20, ...options });
   try {
     const payload = await prepare(line);
     await line.forgetCalls();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { openMetrics } from "../../src/metrics.ts";
-import { kinds, type Services } from "../../src/processors/index.ts";
+import { kinds as everyKind, type Services } from "../../src/processors/index.ts";
 import type { AnyJobKind, Hand, Outcome, Step } from "../../src/queues/job-kind.ts";
 import type { JobView } from "../../src/queues/job-view.ts";
 import type { Ledger } from "../../src/queues/ledger.ts";
@@ -68,6 +68,8 @@ export const isProper = ({ operation }: Call): boolean => !PREAMBLES.has(operati
 
 export interface LineOptions {
   readonly redis: TestRedis;
+  /** All of them, where a test names none. */
+  readonly kinds?: readonly AnyJobKind<Services>[];
   readonly attempts?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** Stands between the processors and their clients. */
@@ -78,6 +80,7 @@ export interface LineOptions {
 /** The whole line from a request to the vendors: the real kinds and clients, a Redis, and a sandbox of its own. */
 export async function openLine({
   redis,
+  kinds = everyKind,
   attempts = 6,
   environment = {},
   around = (services) => services,

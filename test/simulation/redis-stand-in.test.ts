@@ -33,7 +33,7 @@ let real: Redis;
 let standIn: RedisStandIn;
 
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startRedis({ cluster: false }); // the simulation has one server
   real = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 5, maxLoadingRetryTime: 20 });
   real.on("error", () => undefined); // restarts are part of the contract
   await once(real, "ready");

@@ -1,0 +1,4 @@
+import { ofOthers } from "./index.ts";
+import { tryEach } from "./short.ts";
+
+tryEach(ofOthers);

@@ -1,0 +1,4 @@
+import { ofRedis } from "./index.ts";
+import { tryEach } from "./short.ts";
+
+tryEach(ofRedis);

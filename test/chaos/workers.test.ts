@@ -1,0 +1,4 @@
+import { ofWorkers } from "./index.ts";
+import { tryEach } from "./short.ts";
+
+tryEach(ofWorkers);
