@@ -80,6 +80,8 @@ export interface Note {
   /** Whether doing it twice would matter. */
   readonly effect: boolean;
   readonly result: unknown;
+  /** How long it took. */
+  readonly ms: number;
 }
 
 /** How an attempt ended that did not end its job. */
@@ -152,7 +154,12 @@ export function openLedger({
   /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
   const turnMs = timing.leaseMs + timing.settleMs;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
-    notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
+    notes.flatMap(({ step, effect, result, ms }) => [
+      step,
+      effect ? 1 : 0,
+      sealing.seal({ result }, about(job, step)),
+      Math.round(ms),
+    ]);
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 

@@ -16,7 +16,7 @@ import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
 import { LIVE } from "./live.ts";
 import { nowPage } from "./now-page.ts";
-import { readStanding } from "./standing.ts";
+import { standingShown } from "./standing.ts";
 import { chooseLang, DESK_PATH, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
 import { WORDS } from "./words.ts";
 
@@ -48,7 +48,7 @@ export function deskRoutes(
   });
 
   router.get("/", async (_request, response: Reply) => {
-    const [groups, standing] = await Promise.all([desk.groups.list(), readStanding(desk.standing)]);
+    const [groups, standing] = await Promise.all([desk.groups.list(), standingShown(desk.standing)]);
     sendDeskPage(response, {
       title: response.locals.words.now,
       body: nowPage(groups, standing, response.locals),

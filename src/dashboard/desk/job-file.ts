@@ -12,7 +12,7 @@ import { idsIn, type StepDone } from "./verdict.ts";
 /** All that is known of one job. */
 export interface JobFile {
   readonly view: JobView;
-  readonly steps: readonly (StepDone & { readonly at: string })[];
+  readonly steps: readonly (StepDone & { readonly at: string; readonly ms: number | null })[];
   readonly story: readonly StoryEvent[];
   /** In which step it failed; null where in none, or where it did not. */
   readonly failedIn: string | null;
@@ -80,12 +80,17 @@ function openedPayload(
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
   const keys = { id: view.id, kind: view.kind, natural: "", turn: null };
   return view.steps.map(({ name, state, at }) => {
-    const { effect, result } = JSON.parse(record[`step ${name}`] ?? "{}") as { effect?: boolean; result?: string }; // the ledger's scripts wrote it
+    const { effect, result, ms } = JSON.parse(record[`step ${name}`] ?? "{}") as {
+      effect?: boolean;
+      result?: string;
+      ms?: number;
+    }; // the ledger's scripts wrote it
     return {
       name,
       state,
       at,
       effect: effect === true,
+      ms: ms ?? null,
       made: result === undefined ? {} : madeBy(ledger, keys, name, result),
     };
   });

@@ -80,13 +80,14 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
   const told: Told[] = [
     ...view.doors.map((door) => ({ at: new Date(view.createdAt), text: events.accepted(door) })),
     ...story.map((event) => ({ at: event.at, text: eventText(event, { words, lang }) })),
-    ...steps.map(({ name, state, at, made }) => ({
+    ...steps.map(({ name, state, at, made, ms }) => ({
       at: new Date(at),
       text:
         (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
         Object.entries(made)
           .map(([field, value]) => ` · ${field} ${String(value)}`)
-          .join(""),
+          .join("") +
+        (ms === null ? "" : ` · ${String(ms)} ms`),
     })),
   ].toSorted((one, other) => one.at.getTime() - other.at.getTime());
   if (view.finishedAt !== null && view.outcome !== null)
