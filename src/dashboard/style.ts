@@ -44,6 +44,7 @@ a { color: var(--accent); }
 .pulse { display: inline-block; width: .65rem; height: .65rem; margin-right: .5rem; border-radius: 50%; background: var(--accent); animation: pulse 1.8s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .25; } }
 @media (prefers-reduced-motion: reduce) { .pulse { animation: none; } }
+.desk[data-stale]::before { content: attr(data-when-stale); padding: .7rem clamp(1rem, 4vw, 2rem); background: var(--bad-ground); color: var(--bad); border-bottom: 1px solid var(--bad-edge); font-weight: 600; }
 .desk main { max-width: 72rem; margin-top: 1rem; }
 .desk header { flex-wrap: wrap; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; }

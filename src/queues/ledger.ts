@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Queue } from "bullmq";
-import { type Reason, RejectedError, type Vendor } from "../domain/errors.ts";
+import { RejectedError, type Vendor } from "../domain/errors.ts";
 import { accept } from "./accept-script.ts";
 import * as attemptScripts from "./attempt-scripts.ts";
 import type { Connection } from "./connection.ts";
@@ -333,17 +333,6 @@ export function openLedger({
     async end(job: JobKeys, by: string, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
       const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, by, ...notesOf(job, notes)];
       return (await attemptScripts.end(redis, allKeys(job), args)) === 0;
-    },
-
-    /**
-     * Closes a job that failed, without doing the rest of it. Its natural key counts as failed, so that no sweep takes the
-     * same work in again; false where it has ended meanwhile.
-     */
-    async discard(job: JobKeys, reason: Reason): Promise<boolean> {
-      const outcome: Outcome = { outcome: "rejected", result: {}, reason };
-      if ((await redis.hexists(ledgerKey(job.id), "failed")) === 0) return false;
-      await attemptScripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), "failed", MEMORY_MS]);
-      return true;
     },
 
     /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */

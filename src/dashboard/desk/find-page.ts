@@ -35,7 +35,7 @@ export function findPage(asked: string, found: readonly JobView[], canFind: bool
   const isAccount = /^001[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?$/.test(asked);
   return html`<h1>${words.findTitle}</h1>
     ${canFind ? NOTHING : html`<p role="alert">${words.cannotFind}</p>`}
-    <form class="find" method="get" action="${DESK_PATH}/find" role="search">
+    <form class="find" method="post" action="${DESK_PATH}/find" role="search">
       <label for="asked">${words.findLabel}</label>
       <input
         id="asked"

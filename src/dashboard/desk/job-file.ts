@@ -16,6 +16,10 @@ export interface JobFile {
   readonly story: readonly StoryEvent[];
   /** In which step it failed; null where in none, or where it did not. */
   readonly failedIn: string | null;
+  /** The ledger may not tell all that was done. */
+  readonly suspect: boolean;
+  /** The fields that its kind lets people change. */
+  readonly editable: readonly string[];
   /** Its failure group; null where it is in none. */
   readonly group: string | null;
   /** What was asked, personal values sealed; null where BullMQ has it no more. */
@@ -29,6 +33,7 @@ export interface JobFile {
 }
 
 export async function readJobFile(desk: DeskContext, id: string): Promise<JobFile | null> {
+  if (!/^[\w:-]{1,200}$/.test(id)) return null;
   const record = await desk.ledger.read(id);
   const kindName = record["kind"];
   const kind = desk.kinds.find(({ name }) => name === kindName);
@@ -52,12 +57,14 @@ export async function readJobFile(desk: DeskContext, id: string): Promise<JobFil
     steps: stepsOf(desk.ledger, record, view),
     story,
     failedIn: step === "" ? null : step,
+    suspect: record["suspect"] === "1",
+    editable: kind?.editable ?? [],
     group,
     asked: job?.data ?? null,
     opened,
     ids: [
       ...(kind === undefined || opened === null ? [] : findableIn(kind.payload, opened)),
-      ...Object.values(view.result ?? {}).map(String),
+      ...Object.entries(view.result ?? {}).flatMap(([name, value]) => (name.endsWith("Id") ? [String(value)] : [])),
     ],
     explained: kind?.explain === undefined || opened === null ? [] : kind.explain(opened, new Date(view.createdAt)),
   };

@@ -37,9 +37,9 @@ function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   </section>`;
 }
 
-function verdictOf({ view, steps, failedIn }: JobFile, { words }: Visit): Html {
-  if (view.state !== "failed") return NOTHING;
-  const said = verdictOn(view, steps, failedIn, words.verdicts);
+function verdictOf(file: JobFile, { words }: Visit): Html {
+  if (file.view.state !== "failed") return NOTHING;
+  const said = verdictOn(file, words.verdicts);
   return html`<section class="note">
     <h2>${words.verdict}</h2>
     <ul>

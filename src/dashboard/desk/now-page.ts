@@ -11,15 +11,20 @@ export const groupUrl = (id: string) => `${DESK_PATH}/groups/${encodeURIComponen
 /** What needs a person, at a glance. */
 export function nowPage(groups: readonly FailureGroup[], standing: StandingShown, visit: Visit): Html {
   const { words } = visit;
+  const failed = standing.kinds.reduce((all, kind) => all + kind.failed, 0);
+  const grouped = groups.reduce((all, group) => all + group.jobs, 0);
   return html`<div data-live>
     <h1>${words.needsPerson}</h1>
     ${
       groups.length === 0
-        ? html`<p class="well">${words.nothingFailed}</p>`
+        ? failed > 0
+          ? NOTHING
+          : html`<p class="well">${words.nothingFailed}</p>`
         : html`<ul class="groups">
             ${joined(groups.map((group) => groupCard(group, visit)))}
           </ul>`
     }
+    ${failed > grouped ? html`<p class="bad"><a href="/admin/queues">${words.ungrouped(failed - grouped)}</a></p>` : NOTHING}
     ${warningsOf(standing, visit)}
     <h2>${words.vendors}</h2>
     ${vendorsTable(standing, visit)}
