@@ -11,26 +11,26 @@ export const groupUrl = (id: string) => `${DESK_PATH}/groups/${encodeURIComponen
 /** What needs a person, at a glance. */
 export function nowPage(groups: readonly FailureGroup[], standing: Standing, visit: Visit): Html {
   const { words } = visit;
-  return html`<div data-live>
-    <h1>${words.needsPerson}</h1>
-    ${
-      groups.length === 0
-        ? html`<p class="well">${words.nothingFailed}</p>`
-        : html`<ul class="groups">
-            ${joined(groups.map((group) => groupCard(group, visit)))}
-          </ul>`
-    }
-    ${warningsOf(standing, visit)}
+  return html`<h1>${words.needsPerson}</h1>
+    <div data-live>
+      ${
+        groups.length === 0
+          ? html`<p class="well">${words.nothingFailed}</p>`
+          : html`<ul class="groups">
+              ${joined(groups.map((group) => groupCard(group, visit)))}
+            </ul>`
+      }
+    </div>
+    <div data-live>${warningsOf(standing, visit)}</div>
     <h2>${words.vendors}</h2>
-    ${vendorsTable(standing, visit)}
+    <div data-live>${vendorsTable(standing, visit)}</div>
     <h2>${words.waiting}</h2>
-    ${kindsTable(standing, visit)}
+    <div data-live>${kindsTable(standing, visit)}</div>
     <h2>${words.redis}</h2>
-    <p>
+    <p data-live>
       ${words.memory}:
       ${standing.memory.limit === null ? words.noLimit(standing.memory.used) : words.ofLimit(standing.memory.used, standing.memory.limit)}
-    </p>
-  </div>`;
+    </p>`;
 }
 
 function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
@@ -46,7 +46,7 @@ function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
 
 function warningsOf({ warnings }: Standing, { words }: Visit): Html {
   if (warnings.length === 0) return NOTHING;
-  return html`<section role="status" class="warnings">
+  return html`<section class="warnings">
     <h2>${words.warnings}</h2>
     <ul>
       ${joined(warnings.map((warning) => html`<li>${warning}</li>`))}
@@ -88,14 +88,14 @@ function kindsTable({ kinds }: Standing, { words }: Visit): Html {
     ({ kind, waiting, active, delayed, failed, oldestMs }) =>
       html`<tr>
         <th scope="row">${kind}</th>
+        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
         <td>${String(waiting)}</td>
         <td>${String(active)}</td>
         <td>${String(delayed)}</td>
-        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
         <td>${oldestMs === null ? "–" : age(oldestMs)}</td>
       </tr>`,
   );
-  const heads = [words.kind, words.queued, words.running, words.later, words.failed, words.oldest];
+  const heads = [words.kind, words.failed, words.queued, words.running, words.later, words.oldest];
   return html`<div class="wide">
     <table>
       <thead>
