@@ -1,5 +1,6 @@
 import { html, type Html, joined } from "../../domain/html.ts";
 import type { AuditEntry } from "../audit.ts";
+import { jobUrl } from "./group-page.ts";
 import { moment, type Visit } from "./visit.ts";
 
 /** `state failed`, `rate 20`, `simNumber (hidden) → (hidden)`. */
@@ -18,11 +19,7 @@ export function auditPage(entries: readonly AuditEntry[], { words, lang }: Visit
         <td>${moment(at, lang)}</td>
         <th scope="row">${who}</th>
         <td>${what}</td>
-        <td>
-          ${Object.entries(to)
-            .map(([name, value]) => `${name} ${String(value)}`)
-            .join(", ")}
-        </td>
+        <td>${aboutOf(to)}</td>
         <td>${changeIn(before, after)}</td>
         <td>${why ?? ""}</td>
       </tr>`,
@@ -44,4 +41,15 @@ export function auditPage(entries: readonly AuditEntry[], { words, lang }: Visit
             </table>
           </div>`
     }`;
+}
+
+function aboutOf(to: AuditEntry["to"]): Html {
+  const facts = Object.entries(to).filter(([, value]) => value !== null);
+  return joined(
+    facts.map(([name, value], at) => {
+      const text = String(value);
+      const shown = name === "job" ? html`<a href="${jobUrl(text)}">${text}</a>` : html`${text}`;
+      return html`${at === 0 ? "" : ", "}${name} ${shown}`;
+    }),
+  );
 }

@@ -8,6 +8,7 @@ import type { Cookies } from "../cookies.ts";
 import { AWAY, sayThatRedisIsAway } from "../redis-away.ts";
 import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
+import { causeIn } from "./causes.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
@@ -65,7 +66,7 @@ export function deskRoutes(
     const jobs = await failedOf(desk, group, first);
     const runs = (await desk.retryAll.list()).filter((run) => run.group === group.id);
     const body = groupPage({ group, jobs, runs, from: first, page: PAGE }, response.locals);
-    sendDeskPage(response, { title: group.failure.title, body });
+    sendDeskPage(response, { title: causeIn(response.locals.lang, group.failure).title, body });
   });
 
   router.get("/runs/:id", async (request, response: Reply) => {

@@ -13,26 +13,27 @@ export function nowPage(groups: readonly FailureGroup[], standing: StandingShown
   const { words } = visit;
   const failed = standing.kinds.reduce((all, kind) => all + kind.failed, 0);
   const grouped = groups.reduce((all, group) => all + group.jobs, 0);
-  return html`<div data-live>
-    <h1>${words.needsPerson}</h1>
-    ${
-      groups.length === 0
-        ? failed > 0
+  return html`<h1>${words.needsPerson}</h1>
+    <div data-live>
+      ${failed === 0 && groups.length === 0 ? html`<p class="well">${words.nothingFailed}</p>` : NOTHING}
+      ${
+        groups.length === 0
           ? NOTHING
-          : html`<p class="well">${words.nothingFailed}</p>`
-        : html`<ul class="groups">
-            ${joined(groups.map((group) => groupCard(group, visit)))}
-          </ul>`
-    }
-    ${failed > grouped ? html`<p class="bad"><a href="/admin/queues">${words.ungrouped(failed - grouped)}</a></p>` : NOTHING}
-    ${warningsOf(standing, visit)}
+          : html`<ul class="groups">
+              ${joined(groups.map((group) => groupCard(group, visit)))}
+            </ul>`
+      }
+      ${failed > grouped ? html`<p class="bad"><a href="/admin/queues">${words.ungrouped(failed - grouped)}</a></p>` : NOTHING}
+    </div>
+    <div data-live>${warningsOf(standing, visit)}</div>
     <h2>${words.vendors}</h2>
-    ${vendorsTable(standing, visit)}
+    <div data-live>${vendorsTable(standing, visit)}</div>
     <h2>${words.waiting}</h2>
-    ${kindsTable(standing, visit)}
+    <div data-live>${kindsTable(standing, visit)}</div>
     <h2>${words.redis}</h2>
-    <p>${words.memory}: ${words.ofLimit(megabytes(standing.memory.used), megabytes(standing.memory.limit))}</p>
-  </div>`;
+    <p data-live>
+      ${words.memory}: ${words.ofLimit(megabytes(standing.memory.used), megabytes(standing.memory.limit))}
+    </p>`;
 }
 
 function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
@@ -48,7 +49,7 @@ function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
 
 function warningsOf({ warnings }: StandingShown, { words }: Visit): Html {
   if (warnings.length === 0) return NOTHING;
-  return html`<section role="status" class="warnings">
+  return html`<section class="warnings">
     <h2>${words.warnings}</h2>
     <ul>
       ${joined(warnings.map((warning) => html`<li>${warning}</li>`))}
@@ -96,15 +97,15 @@ function kindsTable({ kinds }: StandingShown, { words }: Visit): Html {
     ({ kind, waiting, active, delayed, failed, oldestMs, promisedMs }) =>
       html`<tr>
         <th scope="row">${kind}</th>
+        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
         <td>${String(waiting)}</td>
         <td>${String(active)}</td>
         <td>${String(delayed)}</td>
-        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
         <td class="${(oldestMs ?? 0) > promisedMs ? "bad" : ""}">${oldestMs === null ? "–" : age(oldestMs)}</td>
         <td>${age(promisedMs)}</td>
       </tr>`,
   );
-  const heads = [words.kind, words.queued, words.running, words.later, words.failed, words.oldest, words.promised];
+  const heads = [words.kind, words.failed, words.queued, words.running, words.later, words.oldest, words.promised];
   return html`<div class="wide">
     <table>
       <thead>

@@ -54,7 +54,7 @@ export function sendDeskPage(response: Reply, { status = 200, title, body, at }:
     title,
     body,
     user,
-    desk: { lang, menu, script: `${DESK_PATH}/live.js`, stale: words.stale },
+    desk: { lang, menu, script: `${DESK_PATH}/live.js`, signOut: words.signOut, stale: words.stale },
   });
 }
 
