@@ -5,9 +5,10 @@ import { SetupError, run, say } from "./command.mjs";
 
 /**
  * Brings `folder`'s node_modules to what its lock file says, unless they are so already: a stamp in them tells. Says
- * `progress` where there is something to do. Throws `SetupError` with npm's last words where it fails.
+ * `progress` where there is something to do. `options`: further ones of npm's. Throws `SetupError` with npm's last words
+ * where it fails.
  */
-export async function ensurePackages(folder, progress) {
+export async function ensurePackages(folder, progress, options = []) {
   const stamp = path.join(folder, "node_modules", ".handoff-stamp");
   const wanted = await fingerprint(folder);
   if ((await readFile(stamp, "utf8").catch(() => "")) === wanted) return;
@@ -26,6 +27,7 @@ export async function ensurePackages(folder, progress) {
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
+    ...options,
   ]);
   if (code !== 0)
     throw new SetupError(`npm ci failed in ${folder}:\n\n${output.trim().split("\n").slice(-25).join("\n")}`);

@@ -1,7 +1,7 @@
 import { callback, type CallbackPayload } from "./processors/index.ts";
 import type { Intake } from "./queues/intake.ts";
 import type { JobView } from "./queues/job-view.ts";
-import { OWN_CLIENT } from "./queues/worker.ts";
+import { OWN_CLIENT } from "./queues/attempt.ts";
 import type { Settings } from "./settings.ts";
 
 /** A queue takes 64 KiB a job. No job of ours comes near; one that does is told of without its steps. */

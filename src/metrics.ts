@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
 import { InDoubtError, isClassified, RejectedError, UnavailableError } from "./domain/errors.ts";
-import type { AttemptEnd } from "./queues/worker.ts";
+import type { AttemptEnd } from "./queues/attempt.ts";
 
 /** What a process counts, for `/metrics`: attempts by kind and end, and calls to vendors by operation and what came of them. */
 export interface Metrics {

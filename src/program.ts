@@ -31,6 +31,7 @@ import { openRetryAll } from "./queues/retry-all.ts";
 import { readStanding } from "./queues/standing.ts";
 import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
+import { countCalls } from "./queues/vendor-health.ts";
 import { startWorker } from "./queues/worker.ts";
 import { type DoorReads, openDoorReads, openServices } from "./services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -139,10 +140,10 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     queues: () => queues,
     standing: {
       redis: door,
+      prefix: settings.QUEUE_PREFIX,
+      kinds,
       breakers: breakersOf(settings, door, log),
-      allowances: { salesforce: allowance },
       warnings: [...warnings, () => redisWarnings(door)],
-      queues: () => queues,
     },
     clients: [...new Set((settings.API_KEYS ?? []).map(({ client }) => client))],
     salesforceUrl: settings.SALESFORCE_LOGIN_URL ?? null,
@@ -217,6 +218,14 @@ function prepareWorker(
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues, carried: tracing?.carried });
   const onEnd = callbacksOnEnd(settings, intake);
+  const count = countCalls({ redis, prefix, stopping: stopping.signal, complain: complaintsTo(log) });
+  const counting: Metrics = {
+    ...metrics,
+    vendorCall(vendor, operation, came, ms) {
+      metrics.vendorCall(vendor, operation, came, ms);
+      if (came.class !== "not-made") count(vendor, came.class === "done" || came.class === "rejected");
+    },
+  };
   const common = {
     redis,
     prefix,
@@ -228,7 +237,7 @@ function prepareWorker(
     finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
     kinds,
-    services: clientsOf(() => openServices(settings, breakers, allowances, metrics, cut.signal, tracing), redis),
+    services: clientsOf(() => openServices(settings, breakers, allowances, counting, cut.signal, tracing), redis),
     attempts: settings.RETRY_ATTEMPTS,
     baseMs: settings.RETRY_BASE_MS,
     stopping: stopping.signal,

@@ -2,7 +2,7 @@ import type { Telemetry } from "bullmq";
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
 import type { VendorCall } from "./domain/vendor-call.ts";
-import type { AttemptEnd } from "./queues/worker.ts";
+import type { AttemptEnd } from "./queues/attempt.ts";
 import type { Settings } from "./settings.ts";
 
 /**

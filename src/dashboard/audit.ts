@@ -84,10 +84,11 @@ export type Verdict =
   /** `entry`: the number, from 1, of the first line that does not fit. */
   | { readonly whole: false; readonly entry: number; readonly why: string };
 
-/** Whether each line builds on the one before it, and the last one is what Redis holds for the last (`head`; null: not known). */
+/** Whether each line builds on the one before it, and among them is what Redis held for the last one when the look began (`head`; null: not known). */
 export async function verifyAudit(lines: AsyncIterable<string>, head: string | null): Promise<Verdict> {
   let previous = "";
   let entries = 0;
+  let isHeadThere = head === null || head === "";
   for await (const line of lines) {
     entries += 1;
     const entry = readLine(line);
@@ -95,9 +96,9 @@ export async function verifyAudit(lines: AsyncIterable<string>, head: string | n
     if (entry.previous !== previous)
       return { whole: false, entry: entries, why: "the entry before it was changed, taken out or put in" };
     previous = hashOf(line);
+    isHeadThere ||= previous === head; // others may have been added since
   }
-  if (head !== null && head !== previous)
-    return { whole: false, entry: entries, why: "it was changed, or entries behind it were taken out" };
+  if (!isHeadThere) return { whole: false, entry: entries, why: "it was changed, or entries behind it were taken out" };
   return { whole: true, entries, head: previous };
 }
 

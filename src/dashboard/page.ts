@@ -38,7 +38,14 @@ export interface Page {
   /** Ask for the page again after so many seconds. */
   readonly refreshSeconds?: number;
   /** For a page of the desk: its language, its menu, and room for tables. */
-  readonly desk?: { readonly lang: "en" | "ja"; readonly menu: Html; readonly script: string };
+  readonly desk?: {
+    readonly lang: "en" | "ja";
+    readonly menu: Html;
+    readonly script: string;
+    readonly signOut: string;
+    /** What it says where it could not renew itself. */
+    readonly stale: string;
+  };
 }
 
 export function sendPage(response: Response, { status, title, body, user, refreshSeconds, desk }: Page): void {
@@ -56,9 +63,9 @@ export function sendPage(response: Response, { status, title, body, user, refres
         ${STYLE_ELEMENT}
         ${desk === undefined ? NOTHING : html`<script src="${desk.script}" defer></script>`}
       </head>
-      <body${desk === undefined ? NOTHING : html` class="desk"`}>
+      <body${desk === undefined ? NOTHING : html` class="desk" data-when-stale="${desk.stale}"`}>
         <header>
-          <a class="brand" href="/desk">${{ text: MARK }}Handoff</a>${desk?.menu ?? NOTHING}${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · Sign out</a>`}
+          <a class="brand" href="/desk">${{ text: MARK }}Handoff</a>${desk?.menu ?? NOTHING}${user === undefined ? NOTHING : html`<a class="who" href="/sign-out">${user.name}, ${user.role} · ${desk?.signOut ?? "Sign out"}</a>`}
         </header>
         <main>${body}</main>
       </body>

@@ -32,6 +32,7 @@ p { margin: 0 0 1rem; }
 form { display: grid; gap: 1.05rem; margin-top: 1.4rem; }
 label { display: grid; gap: .35rem; font-weight: 550; font-size: .93rem; }
 input { width: 100%; min-height: 2.85rem; padding: .55rem .75rem; font: inherit; font-weight: 400; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
+::placeholder { color: var(--muted); opacity: 1; }
 button, .button { display: inline-block; min-height: 2.85rem; padding: .6rem 1.2rem; border: 0; border-radius: .55rem; background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
 .button { padding-block: .75rem; line-height: 1.35; text-align: center; text-decoration: none; overflow-wrap: anywhere; }
 .instead { display: grid; margin-top: 1.4rem; }
@@ -44,12 +45,13 @@ a { color: var(--accent); }
 .pulse { display: inline-block; width: .65rem; height: .65rem; margin-right: .5rem; border-radius: 50%; background: var(--accent); animation: pulse 1.8s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .25; } }
 @media (prefers-reduced-motion: reduce) { .pulse { animation: none; } }
+.desk[data-stale]::before { content: attr(data-when-stale); padding: .7rem clamp(1rem, 4vw, 2rem); background: var(--bad-ground); color: var(--bad); border-bottom: 1px solid var(--bad-edge); font-weight: 600; }
 .desk main { max-width: 72rem; margin-top: 1rem; }
 .desk header { flex-wrap: wrap; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; }
 nav a { color: var(--text); text-decoration: none; padding: .35rem 0; }
 nav a:hover, nav a[aria-current] { text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: .35em; text-decoration-color: var(--accent); }
-.desk h1 { font-size: 1.6rem; overflow-wrap: anywhere; }
+.desk h1 { margin-bottom: .6rem; font-size: 1.6rem; overflow-wrap: anywhere; }
 .desk h2 { margin: 1.8rem 0 .6rem; font-size: 1.1rem; }
 .desk section { margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); }
 .desk section > :first-child { margin-top: 0; }
@@ -64,7 +66,8 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th, td { padding: .55rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--edge); }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--muted); font-size: .85rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 550; overflow-wrap: anywhere; }
+tbody th { font-weight: 550; }
+time, .nowrap { white-space: nowrap; }
 .bad { color: var(--bad); font-weight: 600; }
 .good { color: var(--accent); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.2rem; margin: 1rem 0; }
@@ -72,18 +75,27 @@ dt { color: var(--muted); }
 dd { margin: 0; }
 .action { max-width: 40rem; margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); gap: .8rem; }
 .action p { margin: 0; }
-select { min-height: 2.85rem; padding: .55rem .75rem; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
+select { min-height: 2.85rem; padding: .55rem .75rem; font: inherit; font-weight: 400; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
 .buttons { display: flex; flex-wrap: wrap; gap: .7rem; }
 button.quiet { background: transparent; color: var(--accent); border: 1px solid var(--accent); }
 button.quiet:hover { background: var(--ground); }
 details { margin: 1rem 0; }
 summary { cursor: pointer; color: var(--accent); font-weight: 550; }
-.find { max-width: 40rem; gap: .6rem; }
+.find { max-width: 40rem; gap: .6rem; margin-bottom: 1.4rem; }
+.find button { justify-self: start; }
+form + .wide, .wide + p { margin-top: 1.4rem; }
 .story { list-style: none; margin: 0; padding: 0; }
 .story li { display: grid; grid-template-columns: 13.5rem 1fr; gap: .2rem 1rem; padding: .45rem 0; border-bottom: 1px solid var(--edge); }
 .story time { color: var(--muted); font-variant-numeric: tabular-nums; }
 pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
 progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }
 .pages { display: flex; gap: 1.2rem; margin-top: 1rem; }
-@media (max-width: 36rem) { .story li, dl { grid-template-columns: 1fr; } dd { margin-bottom: .6rem; } }
+@media (max-width: 36rem) {
+  .desk header { gap: .4rem 1rem; }
+  nav { order: 1; width: 100%; }
+  th, td { padding-inline: .65rem; }
+  tbody th a { display: block; max-width: 9ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .story li, dl { grid-template-columns: 1fr; }
+  dd { margin-bottom: .6rem; }
+}
 `;

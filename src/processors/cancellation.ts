@@ -50,6 +50,7 @@ export const cancellation = defineJobKind({
   key: (asked) => [asked.accountId, asked.serviceId, ...("month" in asked ? [asked.month] : [])].join("."),
   account: ({ accountId }) => accountId,
   explain: explainedEnd,
+  editable: ["simNumber", "serialNumber", "alternativeEmail", "comments"],
   routes: [
     {
       path: "/services/internet/cancellation",

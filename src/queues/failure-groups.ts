@@ -37,10 +37,15 @@ local function join_group(id, group, now, failure, kept)
   redis.call('ZADD', group, redis.call('HGET', KEYS[1], 'accepted') or now, id)
   redis.call('HINCRBY', group .. ':whose', whose, 1)
   local bulk = redis.call('HGET', KEYS[1], 'bulk')
-  if bulk then redis.call('ZADD', bulk .. ':again', now, id) end
+  if bulk then
+    redis.call('ZADD', bulk .. ':again', now, id)
+    redis.call('PEXPIRE', bulk .. ':again', kept)
+    redis.call('HDEL', KEYS[1], 'bulk')
+  end
   redis.call('HSETNX', group .. ':about', 'first', now)
   redis.call('HSET', group .. ':about', 'last', now, 'failure', failure)
   redis.call('ZADD', group_index(group), now, string.sub(group, #group_index(group) + 2))
+  redis.call('ZREMRANGEBYSCORE', group_index(group), '-inf', now - kept)
   for _, part in ipairs({ '', ':about', ':whose' }) do redis.call('PEXPIRE', group .. part, kept) end
 end
 `;
@@ -71,6 +76,7 @@ export function groupKey(prefix: string, { kind, step, code }: Cause): string {
 const idOf = ({ kind, step, code }: Cause) => [kind, step ?? "", code].map(encodeURIComponent).join("~");
 
 function causeOf(id: string): Cause | null {
+  if (!/^(?:[\w.~!*'()-]|%[0-9A-F]{2})+$/.test(id)) return null;
   const [kind, step, code] = id.split("~").map(decodeURIComponent);
   if (kind === undefined || step === undefined || code === undefined) return null;
   return { kind, step: step === "" ? null : step, code };

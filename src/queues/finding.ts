@@ -12,7 +12,7 @@ import { mapMarked, type Sealing } from "./sealing.ts";
 export type Finding = ReturnType<typeof openFinding>;
 
 /** Nobody reads a longer list. */
-const MOST_FOUND = 500;
+const MOST_FOUND = 100;
 
 export function openFinding({ redis, prefix, sealing }: { redis: Connection; prefix: string; sealing: Sealing }) {
   const keyOf = (tag: string) => `${prefix}:find:${tag}`;

@@ -129,6 +129,8 @@ export interface JobKind<Payload, Services> {
   /** The account whose jobs must take turns with this one; absent where nothing can race. */
   account?(payload: Payload): string;
   readonly routes: readonly Route<Payload>[];
+  /** The fields in which a person may mend a typo of a job that failed; absent: none. */
+  readonly editable?: readonly string[];
   /** Why a job's dates are what they are; absent where it has none of its own. */
   explain?(payload: Payload, acceptedAt: Date): readonly Explanation[];
   /** Attempts before a person is asked, where `RETRY_ATTEMPTS` does not fit. */

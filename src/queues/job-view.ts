@@ -76,7 +76,7 @@ export function newJobView(id: string, kind: string, door: string, acceptedAt: D
   };
 }
 
-/** Puts a job together from its ledger (see `ledger-scripts.ts`) and what BullMQ says of it. */
+/** Puts a job together from its ledger (see `ledger-hash.ts`) and what BullMQ says of it. */
 export function jobView(id: string, ledger: Readonly<Record<string, string>>, queued: QueuedJob | null): JobView {
   const outcome = ledger["outcome"] === undefined ? null : (JSON.parse(ledger["outcome"]) as Outcome); // written by the ledger's `end`
   const failure = ledger["failure"] === undefined ? null : (JSON.parse(ledger["failure"]) as Failure); // written by its `pause`

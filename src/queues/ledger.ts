@@ -1,12 +1,14 @@
 import { hash } from "node:crypto";
 import type { Queue } from "bullmq";
-import { type Reason, RejectedError, type Vendor } from "../domain/errors.ts";
+import { RejectedError, type Vendor } from "../domain/errors.ts";
+import { accept } from "./accept-script.ts";
+import * as attemptScripts from "./attempt-scripts.ts";
 import type { Connection } from "./connection.ts";
 import type { Outcome, Unless } from "./job-kind.ts";
 import type { Failure } from "./job-view.ts";
 import { groupKey } from "./failure-groups.ts";
 import { FAILED_KEPT_MS, MEMORY_MS } from "./retention.ts";
-import * as scripts from "./ledger-scripts.ts";
+import * as stepScripts from "./step-scripts.ts";
 import { JOB_OPTIONS } from "./queues.ts";
 import type { Sealing } from "./sealing.ts";
 
@@ -80,6 +82,8 @@ export interface Note {
   /** Whether doing it twice would matter. */
   readonly effect: boolean;
   readonly result: unknown;
+  /** How long it took. */
+  readonly ms: number;
 }
 
 /** How an attempt ended that did not end its job. */
@@ -152,7 +156,12 @@ export function openLedger({
   /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
   const turnMs = timing.leaseMs + timing.settleMs;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
-    notes.flatMap(({ step, effect, result }) => [step, effect ? 1 : 0, sealing.seal({ result }, about(job, step))]);
+    notes.flatMap(({ step, effect, result, ms }) => [
+      step,
+      effect ? 1 : 0,
+      sealing.seal({ result }, about(job, step)),
+      Math.round(ms),
+    ]);
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 
@@ -183,7 +192,7 @@ export function openLedger({
         keys.push(job.natural, ledgerKey(job.id), queue.toKey(job.id), once);
         args.push(job.id, door, unless.join(" "), lookFirst ? 1 : 0, idempotency?.body ?? "", data, trace ?? "");
       }
-      const answers = await scripts.accept(redis, keys, args);
+      const answers = await accept(redis, keys, args);
       if (!Array.isArray(answers)) throw new Error("the ledger's accept gave no list");
       return answers.map(takenOf);
     },
@@ -217,7 +226,7 @@ export function openLedger({
       const aloneFrom = DEATHS_OF_ITS_OWN - 1;
       const places = `${prefix}:${job.kind}:`; // as BullMQ names its jobs
       const args = [job.id, job.kind, turnMs, MEMORY_MS, stalls, aloneFrom, ALONE_MS, made, by, places];
-      const [state, ...rest] = strings(await scripts.begin(redis, allKeys(job), args));
+      const [state, ...rest] = strings(await attemptScripts.begin(redis, allKeys(job), args));
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "failed") return { state, failure: JSON.parse(rest[0] ?? "") as Failure }; // written by `pause` below
       if (state === "wait" || state === "not alone") return { state };
@@ -246,7 +255,7 @@ export function openLedger({
       { suspect, notes }: { suspect: boolean; notes: readonly Note[] },
     ): Promise<Claim> {
       const [state, first = "", second] = strings(
-        await scripts.claim(
+        await stepScripts.claim(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
           [step, by, suspect ? 1 : 0, timing.leaseMs, turnMs, job.id, ...notesOf(job, notes)],
@@ -261,7 +270,7 @@ export function openLedger({
     /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
     async resend(job: JobKeys, step: string, by: string): Promise<boolean> {
       return (
-        (await scripts.resend(
+        (await stepScripts.resend(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
           [step, by, timing.leaseMs, turnMs, job.id],
@@ -286,11 +295,11 @@ export function openLedger({
 
     /** Writes notes down at once; whether no other worker was there before with other results. */
     async note(job: JobKeys, notes: readonly Note[]): Promise<boolean> {
-      return (await scripts.note(redis, [ledgerKey(job.id)], notesOf(job, notes))) === 0;
+      return (await stepScripts.note(redis, [ledgerKey(job.id)], notesOf(job, notes))) === 0;
     },
 
     async release(job: JobKeys, step: string, by: string): Promise<void> {
-      await scripts.release(redis, [ledgerKey(job.id)], [step, by]);
+      await stepScripts.release(redis, [ledgerKey(job.id)], [step, by]);
     },
 
     /** `mayLandForMs`: null leaves it as it was. `looked`: in vain. */
@@ -300,12 +309,12 @@ export function openLedger({
       by: string,
       { mayLandForMs, looked }: { mayLandForMs: number | null; looked: boolean },
     ): Promise<void> {
-      await scripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
+      await stepScripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
     },
 
     /** Ends an attempt, but not the job; false where another one has begun since, by which the job goes on. */
     async pause(job: JobKeys, by: string, pause: Pause, notes: readonly Note[]): Promise<boolean> {
-      const overtaken = await scripts.pause(redis, allKeys(job), [
+      const overtaken = await attemptScripts.pause(redis, allKeys(job), [
         job.id,
         "failure" in pause ? JSON.stringify(pause.failure) : "",
         "delayMs" in pause ? pause.delayMs : -1,
@@ -323,18 +332,7 @@ export function openLedger({
     /** Ends the job well; false where another attempt has begun, or gave another result for what is noted, and nothing has ended. */
     async end(job: JobKeys, by: string, outcome: Outcome, notes: readonly Note[]): Promise<boolean> {
       const args = [job.id, JSON.stringify(outcome), outcome.outcome, MEMORY_MS, by, ...notesOf(job, notes)];
-      return (await scripts.end(redis, allKeys(job), args)) === 0;
-    },
-
-    /**
-     * Closes a job that failed, without doing the rest of it. Its natural key counts as failed, so that no sweep takes the
-     * same work in again; false where it has ended meanwhile.
-     */
-    async discard(job: JobKeys, reason: Reason): Promise<boolean> {
-      const outcome: Outcome = { outcome: "rejected", result: {}, reason };
-      if ((await redis.hexists(ledgerKey(job.id), "failed")) === 0) return false;
-      await scripts.end(redis, allKeys(job), [job.id, JSON.stringify(outcome), "failed", MEMORY_MS]);
-      return true;
+      return (await attemptScripts.end(redis, allKeys(job), args)) === 0;
     },
 
     /** Resolves where the server answers that keeps the ledgers, which on a cluster is one of several. */

@@ -30,6 +30,8 @@ export async function openQueues(
       }),
     ]),
   );
+  // Whoever opened the connection is told what it meets; of a queue that nobody hears BullMQ prints it all, each time.
+  for (const queue of queues.values()) queue.on("error", () => undefined);
   try {
     await Promise.all([...queues.values()].map((queue) => queue.waitUntilReady()));
     return queues;

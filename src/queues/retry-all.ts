@@ -3,11 +3,11 @@ import { setTimeout } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import * as z from "zod";
 import type { Connection } from "./connection.ts";
-import { retryFailed } from "./retrying.ts";
+import { forgetFailed, retryFailed } from "./failed-job.ts";
 
 /**
  * Retries a whole failure group in the background. Which jobs is settled when it is asked for: what fails later waits for
- * the next time. `PREFIX:bulks` holds the runs by when they began; of each, `PREFIX:bulk:ID` what was asked and how far it is,
+ * the next time. `PREFIX:bulks` holds the runs by when they began, `PREFIX:bulks:open` those that are not over; of each, `PREFIX:bulk:ID` what was asked and how far it is,
  * `…:todo` the jobs that are still to come, in the order in which they were accepted, and `…:again` those that failed anew,
  * which the ledger's scripts tell it.
  */
@@ -58,6 +58,7 @@ export function openRetryAll({
 }) {
   const keyOf = (id: string) => `${prefix}:bulk:${id}`;
   const ledgerOf = (job: string) => `${prefix}:ledger:${job}`;
+  const open = `${prefix}:bulks:open`;
   const me = randomUUID();
 
   const read = async (id: string): Promise<Bulk | null> => {
@@ -71,26 +72,31 @@ export function openRetryAll({
     return (await Promise.all(ids.map(read))).filter((bulk) => bulk !== null);
   };
 
-  /** Retries the next `count` of a run; true once none is left. */
-  const advance = async (bulk: Bulk, count: number): Promise<boolean> => {
+  /** Retries the next `count` of a run. */
+  const advance = async (bulk: Bulk, count: number): Promise<void> => {
     const queue = queues()?.get(bulk.kind);
-    if (queue === undefined) return false;
+    if (queue === undefined) return;
     const todo = `${keyOf(bulk.id)}:todo`;
     const next = await redis.zrange(todo, "0", String(count - 1));
     // A process that dies in between leaves some of these to be retried once more, which then have not failed: nothing happens.
     await Promise.all(next.map((job) => redis.hset(ledgerOf(job), "bulk", keyOf(bulk.id))));
     const retried = await Promise.all(next.map((job) => retryFailed(queue, job)));
     const dealtWith = next.filter((_job, at) => retried[at] === false);
-    await Promise.all(dealtWith.map((job) => redis.hdel(ledgerOf(job), "bulk")));
+    await Promise.all(
+      dealtWith.map(async (id) => {
+        await forgetFailed({ redis, prefix, queue, id }, bulk.group);
+        if ((await redis.hget(ledgerOf(id), "bulk")) === keyOf(bulk.id)) await redis.hdel(ledgerOf(id), "bulk");
+      }),
+    );
     const gone = dealtWith.length;
     if (next.length > 0) {
       await redis.zrem(todo, ...next);
       await redis.hincrby(keyOf(bulk.id), "retried", next.length - gone);
       if (gone > 0) await redis.hincrby(keyOf(bulk.id), "gone", gone);
     }
-    if (next.length === count) return false;
+    if (next.length === count) return;
     await redis.hset(keyOf(bulk.id), "state", "done");
-    return true;
+    await redis.srem(open, bulk.id);
   };
 
   const isMine = async (id: string): Promise<boolean> => {
@@ -114,10 +120,12 @@ export function openRetryAll({
       const todo = `${keyOf(id)}:todo`;
       const total = await redis.zrangestore(todo, `${prefix}:groups:${group.id}`, "0", String((most ?? 0) - 1));
       if (total === 0) return null;
+      await redis.pexpire(todo, KEPT_MS);
       const began = Date.now();
       const about = { group: group.id, kind: group.kind, by, why, rate, total, retried: 0, gone: 0, began };
       await redis.hset(keyOf(id), { ...about, state: "running" });
-      for (const part of ["", ":todo"]) await redis.pexpire(keyOf(id) + part, KEPT_MS);
+      await redis.pexpire(keyOf(id), KEPT_MS);
+      await redis.sadd(open, id);
       await redis.zadd(`${prefix}:bulks`, began, id);
       await redis.zremrangebyscore(`${prefix}:bulks`, "-inf", began - KEPT_MS);
       return id;
@@ -126,7 +134,9 @@ export function openRetryAll({
     /** Stops a run for the time being, lets it go on, or ends it. */
     async set(id: string, state: "running" | "paused" | "aborted"): Promise<void> {
       const bulk = await read(id);
-      if (bulk?.state === "running" || bulk?.state === "paused") await redis.hset(keyOf(id), "state", state);
+      if (bulk?.state !== "running" && bulk?.state !== "paused") return;
+      await redis.hset(keyOf(id), "state", state);
+      if (state === "aborted") await redis.srem(open, id);
     },
 
     /** The ids of those that failed anew, the last one first. */
@@ -137,18 +147,24 @@ export function openRetryAll({
     /** Carries runs on until `stopping` is aborted, whichever process began them. `complain` hears what Redis says meanwhile. */
     async carryOn(stopping: AbortSignal, complain: (error: unknown) => void): Promise<void> {
       const owed = new Map<string, number>();
+      const forgiven = (error: unknown): string[] => {
+        complain(error);
+        return [];
+      };
       while (!stopping.aborted) {
         let wait = IDLE_LOOK_MS;
-        try {
-          for (const bulk of await list()) {
-            if (bulk.state !== "running" || !(await isMine(bulk.id))) continue;
+        for (const id of await redis.smembers(open).catch(forgiven)) {
+          try {
+            const bulk = await read(id);
+            if (bulk === null) await redis.srem(open, id);
+            if (bulk?.state !== "running" || !(await isMine(id))) continue;
             wait = TICK_MS;
-            const due = (owed.get(bulk.id) ?? 0) + (bulk.rate * TICK_MS) / 1000;
-            owed.set(bulk.id, due % 1);
+            const due = (owed.get(id) ?? 0) + (bulk.rate * TICK_MS) / 1000;
+            owed.set(id, due % 1);
             if (due >= 1) await advance(bulk, Math.floor(due));
+          } catch (error) {
+            complain(error);
           }
-        } catch (error) {
-          complain(error);
         }
         await setTimeout(wait, undefined, { signal: stopping }).catch(() => {});
       }

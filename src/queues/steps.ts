@@ -63,9 +63,11 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   const names = new Set<string>();
   const notes: Note[] = [];
   let inside: string | null = null;
+  let beganAt = 0;
 
   const step: Step = async (name, ifInDoubt, perform) => {
     inside = name;
+    beganAt = performance.now();
     const result = await once(name, ifInDoubt, perform);
     inside = null;
     return result;
@@ -80,7 +82,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
 
     if (ifInDoubt === "repeat") {
       const result = await perform();
-      notes.push({ step: name, effect: false, result });
+      notes.push({ step: name, effect: false, result, ms: performance.now() - beganAt });
       return result;
     }
     const sent = notes.length;
@@ -122,7 +124,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
 
   /** Takes down what a step gave. Where nothing could tell afterwards, not even the moment until the next call may pass. */
   const done = async <T>(name: string, ifInDoubt: IfInDoubt<T>, result: T): Promise<T> => {
-    notes.push({ step: name, effect: true, result });
+    notes.push({ step: name, effect: true, result, ms: performance.now() - beganAt });
     if (ifInDoubt === "park") {
       await ledger.note(job, notes);
       notes.length = 0;

@@ -44,7 +44,7 @@ const TRIES = 4;
 export const boundaries: Experiment = {
   name: "boundaries",
   async run(scale, random) {
-    const redis = await startRedis();
+    const redis = await startRedis({ cluster: false }); // the workers reach it by a cable to one server
     try {
       const exchanges = await ordinaryExchanges(redis, scale, random);
       const all = exchanges.flatMap((exchange) =>

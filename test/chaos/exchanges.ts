@@ -1,6 +1,8 @@
 import type { Redis } from "ioredis";
-import * as ledgerScripts from "../../src/queues/ledger-scripts.ts";
+import { accept } from "../../src/queues/accept-script.ts";
+import * as attemptScripts from "../../src/queues/attempt-scripts.ts";
 import type { Script } from "../../src/queues/script.ts";
+import * as stepScripts from "../../src/queues/step-scripts.ts";
 import type { Command } from "./redis-proxy.ts";
 
 /** A worker's talk with one other side, as it is seen from outside. */
@@ -14,8 +16,7 @@ const LEDGER_SCRIPTS: ReadonlyMap<string, string> = await digests();
 
 async function digests(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  const { accept: _whole, ...byDigest } = ledgerScripts;
-  for (const [name, script] of Object.entries<Script>(byDigest)) {
+  for (const [name, script] of Object.entries<Script>({ accept, ...attemptScripts, ...stepScripts })) {
     const spy = {
       evalsha: async (sha: string) => {
         found.set(sha, name);
@@ -32,11 +33,11 @@ export function namesOfExchanges(prefix: string): (command: Command) => Exchange
   const seen = new Map<string, number>();
   const nameOf = ([name = "", script = "", count = "", ...rest]: Command): string | undefined => {
     const [keys, args] = [rest.slice(0, Number(count)), rest.slice(Number(count))];
-    if (name.toLowerCase() === "eval" && keys[0] === `${prefix}:era`) return `${args[3] ?? ""}: is handed on`;
     if (name.toLowerCase() !== "evalsha") return undefined;
     if (keys.length === 14 && keys[10]?.endsWith(":completed") === true)
       return `${keys[0]?.split(":").at(-2) ?? ""}: leaves the queue`;
     const verb = LEDGER_SCRIPTS.get(script);
+    if (verb === "accept" && keys[0] === `${prefix}:era`) return `${args[2] ?? ""}: is handed on`;
     const [ledger, id] = keys[0]?.split(":ledger:") ?? [];
     if (verb === undefined || ledger !== prefix || id === undefined) return undefined;
     if (verb === "begin") kinds.set(id, args[1] ?? "");

@@ -20,7 +20,8 @@ export interface WatchedRedis extends TestRedis {
 }
 
 export async function startWatchedRedis(): Promise<WatchedRedis> {
-  let [master, replica] = await Promise.all([startRedis(), startRedis()]);
+  const alone = { cluster: false }; // a cluster knows no Sentinel
+  let [master, replica] = await Promise.all([startRedis(alone), startRedis(alone)]);
   await follow(replica, master);
   const folder = await mkdtemp(path.join(tmpdir(), "handoff-sentinel-"));
   const port = await freePort();

@@ -1,3 +1,4 @@
+import type { Environment } from "../e2e/process.ts";
 import { type Experiment, type Finding, type Random, randomFrom, type Scale } from "./experiment.ts";
 import { until } from "../e2e/process.ts";
 import { type Answer, inPlant, pause, type Plant, type TimedCall } from "./plant.ts";
@@ -21,7 +22,8 @@ export const zombies: Experiment = {
 };
 
 interface Zombie {
-  readonly redisUrl: string;
+  /** How it reaches Redis. */
+  readonly environment: Environment;
   /** Takes the worker of that pid out of the world. */
   readonly bury: (pid: number) => void;
   readonly raise: (pid: number) => void;
@@ -36,7 +38,7 @@ async function standStill(scale: Scale, random: Random): Promise<Finding> {
         random,
         "SIGSTOP of a worker in the middle of 20 checks, SIGCONT once another has done them",
         {
-          redisUrl: plant.redis.url,
+          environment: plant.redis.environment,
           bury: (pid) => process.kill(pid, "SIGSTOP"),
           raise: (pid) => process.kill(pid, "SIGCONT"),
         },
@@ -57,7 +59,7 @@ async function cutOff(scale: Scale, random: Random): Promise<Finding> {
           random,
           "a worker cut from Redis, not from the vendors, in the middle of 20 checks, and let back once another has done them",
           {
-            redisUrl: proxy.url,
+            environment: { REDIS_URL: proxy.url },
             bury: () => proxy.cut(),
             raise: () => proxy.mend(),
           },
@@ -66,7 +68,7 @@ async function cutOff(scale: Scale, random: Random): Promise<Finding> {
         await proxy.close();
       }
     },
-    {},
+    { cluster: false }, // what is cut is a cable to one server
     { VENDOR_TIMEOUT_MS: String(DEADLINE_MS[scale]) },
   );
 }
@@ -78,7 +80,7 @@ async function raiseTheDead(
   scale: Scale,
   random: Random,
   what: string,
-  { redisUrl, bury, raise }: Zombie,
+  { environment, bury, raise }: Zombie,
 ): Promise<Finding> {
   const answers: Answer[] = [];
   const [rounds, deadlineMs] = [scale === "full" ? 3 : 1, DEADLINE_MS[scale]];
@@ -86,7 +88,7 @@ async function raiseTheDead(
   const api = await plant.startApi();
   let longestMs = 0;
   for (let round = 0; round < rounds; round++) {
-    const first = await plant.startWorker({ REDIS_URL: redisUrl });
+    const first = await plant.startWorker(environment);
     // Each call takes a time of its own, so that the worker is stopped at another place in each check.
     for (let call = 0; call < 2 * CHECKS; call++)
       await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: within(0.1, 0.5) });

@@ -75,4 +75,5 @@ it.concurrent("loses nothing where Redis is killed and started again while jobs 
     expect(after.salesforce.Case.length - before.salesforce.Case.length).toBe(ids.length);
     expect(after.whmcs.orders).toMatchObject([{ status: "Active" }]);
     expect(await system.jobs("eligibility")).toBe(ids.length);
+    expect(handoff.stderr()).toBe(""); // a line now and then in the log is enough
   }));

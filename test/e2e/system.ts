@@ -55,7 +55,7 @@ export async function inSystem(tell: (system: System) => Promise<void>): Promise
 export type System = Awaited<ReturnType<typeof openSystem>>;
 
 /** A Redis and a sandbox, and as many processes as the test starts. */
-async function openSystem() {
+export async function openSystem() {
   const redis = await startRedis();
   const sandbox = await startSandbox({ redeliveryMs: Array.from({ length: 50 }, () => 100) });
   const started: Process[] = [];

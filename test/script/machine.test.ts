@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { brotliCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /**
@@ -116,6 +117,69 @@ chmod 755 "$3/usr/bin/redis-server"`,
     expect(code).toBe(1);
     expect(stderr).toContain("No Redis server was found");
     expect(stderr).toContain("REDIS_URL=redis://");
+  });
+});
+
+describe("Chromium", () => {
+  const findChromium = `import { asProgram } from "./command.mjs";
+import { ensureChromium } from "./chromium.mjs";
+await asProgram(async () => console.log(JSON.stringify(await ensureChromium())) ?? 0);
+`;
+  const found = async (...words: readonly (string | Record<string, string>)[]) => {
+    const { stdout } = await script(...words);
+    return stdout === "" ? null : (JSON.parse(stdout) as Record<string, string>); // the line above prints it
+  };
+  beforeEach(() => writeFile(project("script", "find-chromium.mjs"), findChromium));
+
+  it("is the one on the PATH, by any of its names", async () => {
+    await program("google-chrome", "exit 0");
+    expect(await found("find-chromium.mjs")).toEqual({ program: "google-chrome" });
+    await program("chromium-browser", `echo "please install the snap" >&2; exit 1`);
+    expect(await found("find-chromium.mjs")).toEqual({ program: "google-chrome" });
+    await program("chromium", "exit 0");
+    expect(await found("find-chromium.mjs")).toEqual({ program: "chromium" });
+  });
+
+  it("is the one that CHROMIUM names, or none", async () => {
+    await program("chromium", "exit 0");
+    await program("mine", "exit 0");
+    const mine = path.join(machine, "bin", "mine");
+    expect(await found({ CHROMIUM: mine }, "find-chromium.mjs")).toEqual({ program: mine });
+    const wrong = await script({ CHROMIUM: "/nowhere/chromium" }, "find-chromium.mjs");
+    expect(wrong).toMatchObject({ code: 1, stdout: "" });
+    expect(wrong.stderr).toContain("CHROMIUM is /nowhere/chromium");
+  });
+
+  it.runIf(process.platform === "linux" && process.arch === "x64")(
+    "comes with npm where there is none, and is unpacked once",
+    async () => {
+      await npmThat("exit 0");
+      await program("tar", "exit 0");
+      const packages = project("tools", "chromium", "node_modules");
+      const packed = path.join(packages, "@sparticuz", "chromium", "bin");
+      await mkdir(packed, { recursive: true });
+      await mkdir(path.join(packages, "@expo-google-fonts", "biz-udpgothic"), { recursive: true });
+      await writeFile(project("tools", "chromium", "package-lock.json"), "{}");
+      const shell = `#!/bin/sh\n[ -n "$LD_LIBRARY_PATH" ] && [ -n "$FONTCONFIG_FILE" ]\n`;
+      for (const name of ["chromium", "al2023.tar", "fonts.tar"])
+        await writeFile(path.join(packed, `${name}.br`), brotliCompressSync(shell));
+
+      const launcher = path.join(packages, ".unpacked", "chromium");
+      const first = await script("find-chromium.mjs");
+      expect(first.stderr).toMatch(/^Fetching Chromium .*\n$/);
+      expect(JSON.parse(first.stdout)).toEqual({ program: launcher });
+      expect((await asked("npm"))[0]).toContain(`--prefix=${project("tools", "chromium")}`);
+      expect(await script("find-chromium.mjs")).toMatchObject({ stdout: first.stdout, stderr: "" });
+      expect(await asked("npm")).toHaveLength(1);
+    },
+  );
+
+  it("is done without where none can be had, and npm's last word says why", async () => {
+    await mkdir(project("tools", "chromium"), { recursive: true });
+    await writeFile(project("tools", "chromium", "package-lock.json"), "{}");
+    await npmThat(`echo "the network is down" >&2; exit 1`);
+    const { obstacle = "" } = (await found("find-chromium.mjs")) ?? {};
+    expect(obstacle).toMatch(/the network is down|for this machine/);
   });
 });
 

@@ -179,6 +179,7 @@ function anyOperation(random: Random): Operation {
     step: `noted ${String(at)}`,
     effect: random.next() < 0.5,
     result: random.between(0, 1),
+    ms: 1,
   }));
   const failure = {
     code: "x",

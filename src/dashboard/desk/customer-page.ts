@@ -6,7 +6,9 @@ import type { JobView } from "../../queues/job-view.ts";
 import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
 import { jobUrl } from "./group-page.ts";
-import { moment, type Visit } from "./visit.ts";
+import { DESK_PATH, moment, type Visit } from "./visit.ts";
+
+export const accountUrl = (id: string) => `${DESK_PATH}/accounts/${encodeURIComponent(id)}`;
 
 /** What the customer sees now; a sentence where nobody can tell. */
 export type Seen = CustomerView | string;

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import * as z from "zod";
 import { RATES } from "../../queues/retry-all.ts";
-import { retryFailed } from "../../queues/retrying.ts";
+import { closeFailed, retryFailed } from "../../queues/failed-job.ts";
 import { tellDeed } from "../../queues/story.ts";
 import type { DeskContext } from "./context.ts";
 import { jobUrl, runUrl } from "./group-page.ts";
@@ -44,23 +44,24 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       return sendDeskPage(response, { title: file.view.kind, body });
     }
     case "retry": {
-      if (file.view.state !== "failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
-      await desk.audit.record({ who: by, what: "job retried", to, why: note.why, before: { state: "failed" } });
-      await tellDeed(desk.redis, desk.prefix, id, { what: "retried", ...note });
+      await desk.audit.record({ who: by, what: "job retried", to, why: note.why, before: { state: file.view.state } });
       if (!(await retryFailed(queue, id))) return sendWord(response, 409, words.notFailed, jobUrl(id));
+      await tellDeed(desk.redis, desk.prefix, id, { what: "retried", ...note });
       return response.redirect(303, jobUrl(id));
     }
     case "discard": {
-      if (file.view.state !== "failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
-      await desk.audit.record({ who: by, what: "job closed", to, why: note.why, before: { state: "failed" } });
+      await desk.audit.record({ who: by, what: "job closed", to, why: note.why, before: { state: file.view.state } });
+      const closed = await closeFailed(
+        { redis: desk.redis, prefix: desk.prefix, queue, id },
+        {
+          code: "closed-by-operator",
+          title: "An operator closed this job without doing the rest of it.",
+          detail: "Ask for it anew if it is wanted after all. The operator's reason is in the audit log.",
+        },
+      );
+      if (closed === "not failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
+      if (closed === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
       await tellDeed(desk.redis, desk.prefix, id, { what: "discarded", ...note });
-      const keys = await desk.ledger.keysOfUnreadable(file.view.kind, id);
-      const discarded = await desk.ledger.discard(keys, {
-        code: "closed-by-operator",
-        title: "An operator closed this job without doing the rest of it.",
-        detail: "Ask for it anew if it is wanted after all. The operator's reason is in the audit log.",
-      });
-      if (!discarded) return sendWord(response, 409, words.notFailed, jobUrl(id));
       await retryFailed(queue, id); // a worker finds it ended, and tells whoever follows it
       return response.redirect(303, jobUrl(id));
     }

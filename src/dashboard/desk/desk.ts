@@ -1,11 +1,14 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from "express";
 import * as z from "zod";
+import { forgetFailed } from "../../queues/failed-job.ts";
+import type { FailureGroup } from "../../queues/failure-groups.ts";
 import { NotAcceptedError } from "../../queues/intake.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import type { Cookies } from "../cookies.ts";
 import { AWAY, sayThatRedisIsAway } from "../redis-away.ts";
 import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
+import { causeIn } from "./causes.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
@@ -16,7 +19,7 @@ import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
 import { LIVE } from "./live.ts";
 import { nowPage } from "./now-page.ts";
-import { readStanding } from "./standing.ts";
+import { standingShown } from "./standing.ts";
 import { chooseLang, DESK_PATH, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
 import { WORDS } from "./words.ts";
 
@@ -25,7 +28,7 @@ const MOST_SHOWN_AGAIN = 100;
 const AUDIT_SHOWN = 200;
 
 const from = z.coerce.number().int().nonnegative().catch(0);
-const question = z.string().catch("");
+const findQuestion = z.object({ q: z.string().catch("") }).catch({ q: "" });
 
 /** The operator's pages, to be mounted at `DESK_PATH` behind the sign-in; `userOf` gives who is signed in. */
 export function deskRoutes(
@@ -48,7 +51,7 @@ export function deskRoutes(
   });
 
   router.get("/", async (_request, response: Reply) => {
-    const [groups, standing] = await Promise.all([desk.groups.list(), readStanding(desk.standing)]);
+    const [groups, standing] = await Promise.all([desk.groups.list(), standingShown(desk.standing)]);
     sendDeskPage(response, {
       title: response.locals.words.now,
       body: nowPage(groups, standing, response.locals),
@@ -60,10 +63,10 @@ export function deskRoutes(
     const group = await desk.groups.read(idIn(request));
     if (group === null) return sendWord(response, 404, response.locals.words.unknownGroup);
     const first = from.parse(request.query["from"]);
-    const jobs = await viewsOf(desk, await desk.groups.jobs(group.id, first, PAGE));
+    const jobs = await failedOf(desk, group, first);
     const runs = (await desk.retryAll.list()).filter((run) => run.group === group.id);
     const body = groupPage({ group, jobs, runs, from: first, page: PAGE }, response.locals);
-    sendDeskPage(response, { title: group.failure.title, body });
+    sendDeskPage(response, { title: causeIn(response.locals.lang, group.failure).title, body });
   });
 
   router.get("/runs/:id", async (request, response: Reply) => {
@@ -80,8 +83,11 @@ export function deskRoutes(
     sendDeskPage(response, { title: file.view.kind, body: jobPage(file, urls, response.locals) });
   });
 
-  router.get("/find", async (request, response: Reply) => {
-    const asked = question.parse(request.query["q"]).trim();
+  // A SIM's number must not stand in an address: the form posts what is looked for.
+  const form = express.urlencoded({ extended: false, limit: "64kb", parameterLimit: 50 });
+  router.all("/find", form, async (request, response: Reply) => {
+    const typed: unknown = request.body ?? request.query; // what a form or an address holds
+    const asked = findQuestion.parse(typed).q.trim();
     const found = await findJobs(desk, asked);
     const body = findPage(asked, found, desk.sealing.tags("").length > 0, response.locals);
     sendDeskPage(response, { title: response.locals.words.find, body, at: "find" });
@@ -94,12 +100,11 @@ export function deskRoutes(
     sendDeskPage(response, { title: response.locals.words.customer, body });
   });
 
-  router.get("/audit", only("admin"), async (_request, response: Reply) => {
+  router.get("/audit", onlyAdmins, async (_request, response: Reply) => {
     const body = auditPage(await desk.audit.newest(AUDIT_SHOWN), response.locals);
     sendDeskPage(response, { title: response.locals.words.auditLog, body, at: "audit" });
   });
 
-  const form = express.urlencoded({ extended: false, limit: "8kb", parameterLimit: 50 });
   const acts: RequestHandler = (_request, response, next) => {
     const reply = response as Reply; // the visit was put there above
     if (mayAct(reply.locals)) next();
@@ -128,12 +133,21 @@ export function deskRoutes(
 
 const idIn = ({ params }: Request) => String(params["id"] ?? "");
 
-function only(role: User["role"]): RequestHandler {
-  return (_request, response, next) => {
-    const reply = response as Reply; // as above
-    if (reply.locals.user.role === role) next();
-    else sendWord(reply, 403, reply.locals.words.mayNot);
-  };
+const onlyAdmins: RequestHandler = (_request, response, next) => {
+  const reply = response as Reply; // as above
+  if (reply.locals.user.role === "admin") next();
+  else sendWord(reply, 403, reply.locals.words.mayNotAudit);
+};
+
+/** A page of the group's jobs; one that is gone, or was retried by a way that the group was not told of, is taken out of it. */
+async function failedOf(desk: DeskContext, group: FailureGroup, first: number): Promise<JobView[]> {
+  const ids = await desk.groups.jobs(group.id, first, PAGE);
+  const views = await Promise.all(ids.map((id) => desk.intake.job(id)));
+  const queue = desk.queues()?.get(group.kind);
+  const gone = ids.filter((_id, at) => views[at]?.state !== "failed");
+  if (queue !== undefined)
+    await Promise.all(gone.map((id) => forgetFailed({ redis: desk.redis, prefix: desk.prefix, queue, id }, group.id)));
+  return views.filter((view) => view !== null).filter(({ state }) => state === "failed");
 }
 
 async function viewsOf(desk: DeskContext, ids: readonly string[]): Promise<JobView[]> {

@@ -1,8 +1,8 @@
-import type { Job } from "bullmq";
 import type { Request } from "express";
 import * as z from "zod";
 import { html, type Html, joined } from "../../domain/html.ts";
-import { retryFailed } from "../../queues/retrying.ts";
+import { retryFailed, rewriteFailed } from "../../queues/failed-job.ts";
+import type { AnyJobKind } from "../../queues/job-kind.ts";
 import { isSealed, sealPersonal } from "../../queues/sealing.ts";
 import { tellDeed } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
@@ -12,8 +12,9 @@ import { type JobFile, readJobFile } from "./job-file.ts";
 import { type Reply, sendDeskPage, sendWord, type Visit } from "./visit.ts";
 
 /**
- * Mends a typo in what a failed job was asked to do, and retries it. Only where nothing was written yet: what an effect was
- * done for must not become another thing. Personal values are not shown; one that is left empty stays as it was.
+ * Mends a typo in what a failed job was asked to do, and retries it: in the fields that its kind names, and only where
+ * nothing was written yet, for what an effect was done for must not become another thing. Personal values are not shown; one
+ * that is left empty stays as it was.
  */
 
 type Scalar = string | number | boolean;
@@ -31,15 +32,17 @@ const form = z.object({
   confirmed: z.literal("yes").optional(),
 });
 
-/** Whether what it was asked can still be changed: it failed, it can be read, and no effect has begun. */
-export function mayBeEdited({ view, steps, opened }: JobFile): boolean {
-  return view.state === "failed" && opened !== null && !steps.some(({ effect }) => effect);
+/** Whether what it was asked can still be changed: it failed, it can be read, and no effect has begun, as far as anybody knows. */
+export function mayBeEdited(file: JobFile): boolean {
+  const { view, steps, opened, suspect } = file;
+  if (view.state !== "failed" || opened === null || suspect || steps.some(({ effect }) => effect)) return false;
+  return fieldsOf(file).length > 0;
 }
 
-function fieldsOf({ asked, opened }: JobFile): Field[] {
+function fieldsOf({ asked, opened, editable }: JobFile): Field[] {
   const stored = scalars.parse(asked);
   return Object.entries(scalars.parse(opened)).flatMap(([name, value]) => {
-    if (!isScalar(value)) return [];
+    if (!isScalar(value) || !editable.includes(name)) return [];
     const isPersonal = isSealed(stored[name]);
     return [{ name, value: isPersonal ? "" : String(value), isPersonal }];
   });
@@ -80,6 +83,10 @@ export async function editJob(desk: DeskContext, id: string, request: Request, r
   const typed = scalars.parse(request.body);
   const { changes, payload } = edited(file, fields, typed);
   const parsed = kind.payload.safeParse(payload);
+  if (parsed.success && isOtherWork(kind, file.opened, parsed.data)) {
+    const names = changes.map(({ name }) => name).join(", ");
+    return show({ problems: [`${names} ${words.otherWork}`], typed });
+  }
   const broken = parsed.success
     ? kind.routes.flatMap(({ rule }) => rule?.broken(parsed.data, new Date(file.view.createdAt)) ?? [])
     : parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
@@ -88,8 +95,7 @@ export async function editJob(desk: DeskContext, id: string, request: Request, r
   if (asked.data.confirmed === undefined) return show({ problems: [], typed, changes, why: asked.data.why });
 
   const queue = desk.queues()?.get(kind.name);
-  const job = (await queue?.getJob(id)) as Job<unknown> | undefined; // what is written is checked above
-  if (queue === undefined || job === undefined) return sendWord(response, 404, words.unknownJob);
+  if (queue === undefined) return sendWord(response, 404, words.unknownJob);
   const shown = (which: "from" | "to") =>
     Object.fromEntries(
       changes.map((change) => [change.name, change.isPersonal ? words.sealed : String(change[which])]),
@@ -103,10 +109,17 @@ export async function editJob(desk: DeskContext, id: string, request: Request, r
     before: shown("from"),
     after: shown("to"),
   });
+  const sealed = sealPersonal(desk.sealing, kind.payload, parsed.data, id);
+  const isWritten = await rewriteFailed({ redis: desk.redis, prefix: desk.prefix, queue, id }, sealed);
+  if (!isWritten) return sendWord(response, 409, words.notEditable, jobUrl(id));
   await tellDeed(desk.redis, desk.prefix, id, { what: "edited", ...deed });
-  await job.updateData(sealPersonal(desk.sealing, kind.payload, parsed.data, id));
-  if (!(await retryFailed(queue, id))) return sendWord(response, 409, words.notFailed, jobUrl(id));
+  await retryFailed(queue, id);
   response.redirect(303, jobUrl(id));
+}
+
+/** Its natural key or its account would be another: callers' keys, sweeps and other jobs go by these. */
+function isOtherWork(kind: AnyJobKind, before: unknown, after: unknown): boolean {
+  return kind.key(before) !== kind.key(after) || kind.account?.(before) !== kind.account?.(after);
 }
 
 interface EditShown {
@@ -140,15 +153,16 @@ function editPage({ id, fields, problems, typed = {}, changes, why = "" }: EditS
         </div>`;
   const back = html`<p><a href="${jobUrl(id)}">${words.back}</a></p>`;
   if (changes !== undefined) {
-    const shown = (change: { readonly isPersonal: boolean }, value: unknown) =>
-      change.isPersonal ? words.sealed : String(value);
     return html`<h1>${words.edit}</h1>
       <dl class="diff">
         ${joined(
           changes.map(
             (change) =>
               html`<dt>${change.name}</dt>
-                <dd><del>${shown(change, change.from)}</del> → <ins>${shown(change, change.to)}</ins></dd>`,
+                <dd>
+                  <del>${change.isPersonal ? words.hiddenNow : String(change.from)}</del> →
+                  <ins>${String(change.to)}</ins>
+                </dd>`,
           ),
         )}
       </dl>

@@ -1,13 +1,14 @@
 import { html, type Html } from "../../domain/html.ts";
 import type { JobView } from "../../queues/job-view.ts";
-import { to18 } from "../../domain/salesforce-id.ts";
+import { accountId, to18 } from "../../domain/salesforce-id.ts";
 import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
+import { accountUrl } from "./customer-page.ts";
 import { jobsTable } from "./group-page.ts";
 import { DESK_PATH, type Visit } from "./visit.ts";
 
-/** Who is asked for: whole ids only. */
-export const LONGEST_QUESTION = 200;
+/** Nothing that a job is known by is longer than a caller's key may be. */
+export const LONGEST_QUESTION = 255;
 
 /** The jobs that are known by exactly what was typed, the newest first: as an id of theirs, a key of a caller's, or their own id. */
 export async function findJobs(desk: DeskContext, typed: string): Promise<JobView[]> {
@@ -15,8 +16,12 @@ export async function findJobs(desk: DeskContext, typed: string): Promise<JobVie
   if (asked === "" || asked.length > LONGEST_QUESTION) return [];
   const found = await Promise.all([
     desk.ledger.read(asked).then((record) => (record["kind"] === undefined ? [] : [asked])),
-    ...writtenAs(asked).map((value) => desk.finding.find(value)),
-    ...["salesforce", ...desk.clients].map(async (client) => (await desk.ledger.withKey({ client, key: asked })) ?? []),
+    ...writtenAs(asked).flatMap((value) => [
+      desk.finding.find(value),
+      ...["salesforce", ...desk.clients].map(
+        async (client) => (await desk.ledger.withKey({ client, key: value })) ?? [],
+      ),
+    ]),
   ]);
   const views = await Promise.all([...new Set(found.flat())].map((id) => desk.intake.job(id)));
   return views.filter((view) => view !== null).toSorted((one, other) => (one.createdAt < other.createdAt ? 1 : -1));
@@ -32,10 +37,10 @@ function writtenAs(asked: string): string[] {
 
 export function findPage(asked: string, found: readonly JobView[], canFind: boolean, visit: Visit): Html {
   const { words } = visit;
-  const isAccount = /^001[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?$/.test(asked);
+  const isAccount = accountId.safeParse(asked).success;
   return html`<h1>${words.findTitle}</h1>
     ${canFind ? NOTHING : html`<p role="alert">${words.cannotFind}</p>`}
-    <form class="find" method="get" action="${DESK_PATH}/find" role="search">
+    <form class="find" method="post" action="${DESK_PATH}/find" role="search">
       <label for="asked">${words.findLabel}</label>
       <input
         id="asked"
@@ -49,5 +54,5 @@ export function findPage(asked: string, found: readonly JobView[], canFind: bool
       <button type="submit">${words.findButton}</button>
     </form>
     ${asked === "" ? NOTHING : found.length === 0 ? html`<p>${words.foundNothing}</p>` : jobsTable(found, visit)}
-    ${isAccount && found.length > 0 ? html`<p><a href="${DESK_PATH}/accounts/${asked}">${words.customerStory}</a></p>` : NOTHING}`;
+    ${isAccount && found.length > 0 ? html`<p><a href="${accountUrl(asked)}">${words.customerStory}</a></p>` : NOTHING}`;
 }

@@ -29,7 +29,7 @@ export function groupPage({ group, jobs, runs, from, page }: GroupShown, visit: 
     <p class="muted">
       ${group.kind}${group.step === null ? "" : `, ${words.inStep(group.step)}`} · <code>${group.code}</code>
     </p>
-    <dl>
+    <dl data-live>
       <dt>${words.whatToDo}</dt>
       <dd>${detail}</dd>
       <dt>${words.owner}</dt>
@@ -40,18 +40,18 @@ export function groupPage({ group, jobs, runs, from, page }: GroupShown, visit: 
         ${moment(group.lastAt, lang)}
       </dd>
     </dl>
-    ${mayAct(visit) ? retryForm(group, visit) : NOTHING}
-    ${
-      runs.length === 0
-        ? NOTHING
-        : html`<h2>${words.runs}</h2>
-            <div data-live>
+    <div data-live>${mayAct(visit) ? retryForm(group, visit) : NOTHING}</div>
+    <div data-live>
+      ${
+        runs.length === 0
+          ? NOTHING
+          : html`<h2>${words.runs}</h2>
               <ul>
                 ${joined(runs.map((run) => runLine(run, visit)))}
-              </ul>
-            </div>`
-    }
-    ${jobsTable(jobs, visit)}
+              </ul>`
+      }
+    </div>
+    <div data-live>${jobsTable(jobs, visit)}</div>
     <p class="pages">${earlier} ${next}</p>`;
 }
 
@@ -90,12 +90,12 @@ export function jobsTable(jobs: readonly JobView[], { words, lang }: Visit): Htm
       html`<tr>
         <th scope="row"><a href="${jobUrl(job.id)}">${job.id}</a></th>
         <td>${job.kind}</td>
+        <td class="nowrap${job.state === "failed" ? " bad" : ""}">${words.jobStates[job.state]}</td>
         <td>${moment(job.createdAt, lang)}</td>
-        <td class="${job.state === "failed" ? "bad" : ""}">${words.jobStates[job.state]}</td>
         <td>${String(job.attempts)}</td>
       </tr>`,
   );
-  const heads = [words.job, words.kind, words.accepted, words.state, words.attempts];
+  const heads = [words.job, words.kind, words.state, words.accepted, words.attempts];
   return html`<div class="wide">
     <table>
       <thead>
@@ -123,19 +123,22 @@ export function runPage(run: Bulk, failedAgain: readonly JobView[], visit: Visit
   </form>`;
   return html`<h1>${words.run}</h1>
     <p class="muted">
-      <a href="${groupUrl(run.group)}">${run.kind}</a> · ${run.by} · ${moment(run.began, lang)} · ${run.why}
+      <a href="${groupUrl(run.group)}">${run.kind}</a> · ${run.by} ·
+      ${moment(run.began, lang)}${run.why === "" ? "" : ` · ${run.why}`}
+    </p>
+    <p data-live role="status">
+      <strong>${words.states[run.state]}</strong> · ${words.progress(run.retried, run.total)} ·
+      ${words.again(run.again)}${run.gone === 0 ? "" : ` · ${words.gone(run.gone)}`}
     </p>
     <div data-live>
-      <p>
-        <strong>${words.states[run.state]}</strong> · ${words.progress(run.retried, run.total)} ·
-        ${words.again(run.again)}${run.gone === 0 ? "" : ` · ${words.gone(run.gone)}`}
-      </p>
       <progress
         max="${String(run.total)}"
         value="${String(run.retried + run.gone)}"
         aria-label="${words.progress(run.retried, run.total)}"
       ></progress>
-      ${isOpen && mayAct(visit) ? buttons : NOTHING}
+    </div>
+    <div data-live>${isOpen && mayAct(visit) ? buttons : NOTHING}</div>
+    <div data-live>
       ${
         failedAgain.length === 0
           ? NOTHING

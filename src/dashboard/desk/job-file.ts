@@ -12,10 +12,14 @@ import { idsIn, type StepDone } from "./verdict.ts";
 /** All that is known of one job. */
 export interface JobFile {
   readonly view: JobView;
-  readonly steps: readonly (StepDone & { readonly at: string })[];
+  readonly steps: readonly (StepDone & { readonly at: string; readonly ms: number | null })[];
   readonly story: readonly StoryEvent[];
   /** In which step it failed; null where in none, or where it did not. */
   readonly failedIn: string | null;
+  /** The ledger may not tell all that was done. */
+  readonly suspect: boolean;
+  /** The fields that its kind lets people change. */
+  readonly editable: readonly string[];
   /** Its failure group; null where it is in none. */
   readonly group: string | null;
   /** What was asked, personal values sealed; null where BullMQ has it no more. */
@@ -29,6 +33,7 @@ export interface JobFile {
 }
 
 export async function readJobFile(desk: DeskContext, id: string): Promise<JobFile | null> {
+  if (!/^[\w:-]{1,200}$/.test(id)) return null;
   const record = await desk.ledger.read(id);
   const kindName = record["kind"];
   const kind = desk.kinds.find(({ name }) => name === kindName);
@@ -52,12 +57,14 @@ export async function readJobFile(desk: DeskContext, id: string): Promise<JobFil
     steps: stepsOf(desk.ledger, record, view),
     story,
     failedIn: step === "" ? null : step,
+    suspect: record["suspect"] === "1",
+    editable: kind?.editable ?? [],
     group,
     asked: job?.data ?? null,
     opened,
     ids: [
       ...(kind === undefined || opened === null ? [] : findableIn(kind.payload, opened)),
-      ...Object.values(view.result ?? {}).map(String),
+      ...Object.entries(view.result ?? {}).flatMap(([name, value]) => (name.endsWith("Id") ? [String(value)] : [])),
     ],
     explained: kind?.explain === undefined || opened === null ? [] : kind.explain(opened, new Date(view.createdAt)),
   };
@@ -80,12 +87,17 @@ function openedPayload(
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
   const keys = { id: view.id, kind: view.kind, natural: "", turn: null };
   return view.steps.map(({ name, state, at }) => {
-    const { effect, result } = JSON.parse(record[`step ${name}`] ?? "{}") as { effect?: boolean; result?: string }; // the ledger's scripts wrote it
+    const { effect, result, ms } = JSON.parse(record[`step ${name}`] ?? "{}") as {
+      effect?: boolean;
+      result?: string;
+      ms?: number;
+    }; // the ledger's scripts wrote it
     return {
       name,
       state,
       at,
       effect: effect === true,
+      ms: ms ?? null,
       made: result === undefined ? {} : madeBy(ledger, keys, name, result),
     };
   });

@@ -1,8 +1,10 @@
 import { html, type Html, joined } from "../../domain/html.ts";
+import { accountId } from "../../domain/salesforce-id.ts";
 import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
 import { causeIn, ownerOf } from "./causes.ts";
+import { accountUrl } from "./customer-page.ts";
 import { mayBeEdited } from "./edit-page.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
@@ -15,14 +17,20 @@ import { verdictOn } from "./verdict.ts";
 export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "hidden" | "revealed" = "hidden"): Html {
   const { words } = visit;
   const { view } = file;
-  return html`<h1>${view.kind}: ${words.jobStates[view.state]}</h1>
+  return html`<div data-live role="status">
+      <h1>${view.kind}: ${words.jobStates[view.state]}</h1>
+    </div>
     <p class="muted"><code>${view.id}</code></p>
-    ${failureOf(file, visit)}${verdictOf(file, visit)}
-    ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING} ${explainedOf(file, visit)}
+    <div data-live>
+      ${failureOf(file, visit)}${verdictOf(file, visit)}
+      ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING}
+    </div>
+    ${explainedOf(file, visit)}
     <h2>${words.story}</h2>
     <div data-live>${timeline(file, visit)}</div>
     <h2>${words.asked}</h2>
-    ${askedOf(file, visit, shown)} ${recordsOf(file, urls, visit)}`;
+    ${askedOf(file, visit, shown)}
+    <div data-live>${recordsOf(file, urls, visit)}</div>`;
 }
 
 function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
@@ -37,9 +45,9 @@ function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   </section>`;
 }
 
-function verdictOf({ view, steps, failedIn }: JobFile, { words }: Visit): Html {
-  if (view.state !== "failed") return NOTHING;
-  const said = verdictOn(view, steps, failedIn, words.verdicts);
+function verdictOf(file: JobFile, { words }: Visit): Html {
+  if (file.view.state !== "failed") return NOTHING;
+  const said = verdictOn(file, words.verdicts);
   return html`<section class="note">
     <h2>${words.verdict}</h2>
     <ul>
@@ -79,15 +87,17 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
   const { events } = words;
   const told: Told[] = [
     ...view.doors.map((door) => ({ at: new Date(view.createdAt), text: events.accepted(door) })),
-    ...story.map((event) => ({ at: event.at, text: eventText(event, { words, lang }) })),
-    ...steps.map(({ name, state, at, made }) => ({
+    // A step that ended in the same millisecond as its attempt ended first.
+    ...steps.map(({ name, state, at, made, ms }) => ({
       at: new Date(at),
       text:
         (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
         Object.entries(made)
           .map(([field, value]) => ` · ${field} ${String(value)}`)
-          .join(""),
+          .join("") +
+        (ms === null ? "" : ` · ${String(ms)} ms`),
     })),
+    ...story.map((event) => ({ at: event.at, text: eventText(event, { words, lang }) })),
   ].toSorted((one, other) => one.at.getTime() - other.at.getTime());
   if (view.finishedAt !== null && view.outcome !== null)
     told.push({ at: new Date(view.finishedAt), text: events.completed(view.outcome) });
@@ -134,11 +144,19 @@ function askedOf({ view, asked, opened }: JobFile, visit: Visit, shown: "hidden"
     </details>`;
 }
 
-function recordsOf({ ids, view }: JobFile, urls: RecordUrls, { words }: Visit): Html {
-  const links = recordLinks({ ...Object.fromEntries(ids.map((id) => [id, id])), ...view.result }, urls);
+function recordsOf({ ids, view, steps }: JobFile, urls: RecordUrls, { words }: Visit): Html {
+  const made = Object.fromEntries(steps.flatMap((step) => Object.entries(step.made)));
+  const known = { ...Object.fromEntries(ids.map((id) => [id, id])), ...made, ...view.result };
+  const links = recordLinks(known, urls);
   if (links.length === 0) return NOTHING;
+  const accounts = new Set(
+    Object.values(known)
+      .map(String)
+      .filter((id) => accountId.safeParse(id).success),
+  );
   return html`<h2>${words.records}</h2>
     <ul>
+      ${joined([...accounts].map((id) => html`<li><a href="${accountUrl(id)}">${words.customerStory}</a></li>`))}
       ${joined(links.map(({ text, url }) => (url === null ? html`<li>${text}</li>` : html`<li><a href="${url}" rel="noreferrer">${text}</a></li>`)))}
     </ul>`;
 }

@@ -1,21 +1,27 @@
 /**
- * The desk's only script: what stands in `[data-live]` is asked for again every few seconds, while the page is looked at and
- * nobody is typing in it. Without it the pages are as of the moment they were opened.
+ * The desk's only script: what stands in `[data-live]` is asked for again every few seconds, while the page is looked at.
+ * A part is renewed where the server says something else than before, unless somebody is in it: what they open or type there
+ * stays. Where that does not succeed, the page says that it is old. Without the script the pages are as of the moment they
+ * were opened.
  */
 export const LIVE = `"use strict";
-const EVERY_MS = 3000;
+const EVERY_MS = 2000;
+const partsOf = (page) => [...page.querySelectorAll("[data-live]")];
+const parts = partsOf(document);
+const said = parts.map((part) => part.innerHTML);
 async function renew() {
-  const parts = [...document.querySelectorAll("[data-live]")];
   if (parts.length === 0 || document.hidden) return;
-  if (parts.some((part) => part.contains(document.activeElement))) return;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (answer.redirected || answer.status === 401) return location.reload();
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("[data-live]");
+  if (answer.redirected || answer.status === 401 || answer.status === 404) return location.reload();
+  if (!answer.ok) throw new Error("not renewed");
+  const fresh = partsOf(new DOMParser().parseFromString(await answer.text(), "text/html"));
   if (fresh.length !== parts.length) return location.reload();
+  delete document.body.dataset.stale;
   parts.forEach((part, at) => {
-    if (part.innerHTML !== fresh[at].innerHTML) part.replaceWith(document.adoptNode(fresh[at]));
+    if (fresh[at].innerHTML === said[at] || part.contains(document.activeElement)) return;
+    said[at] = fresh[at].innerHTML;
+    part.replaceChildren(...fresh[at].childNodes);
   });
 }
-setInterval(() => renew().catch(() => {}), EVERY_MS);
+setInterval(() => renew().catch(() => (document.body.dataset.stale = "")), EVERY_MS);
 `;

@@ -3,34 +3,37 @@ import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 import type { FailureGroup } from "../../queues/failure-groups.ts";
 import { NOTHING } from "../page.ts";
 import { causeIn, ownerOf } from "./causes.ts";
-import type { Standing } from "./standing.ts";
+import type { StandingShown } from "./standing.ts";
 import { age, DESK_PATH, moment, type Visit } from "./visit.ts";
 
 export const groupUrl = (id: string) => `${DESK_PATH}/groups/${encodeURIComponent(id)}`;
 
 /** What needs a person, at a glance. */
-export function nowPage(groups: readonly FailureGroup[], standing: Standing, visit: Visit): Html {
+export function nowPage(groups: readonly FailureGroup[], standing: StandingShown, visit: Visit): Html {
   const { words } = visit;
-  return html`<div data-live>
-    <h1>${words.needsPerson}</h1>
-    ${
-      groups.length === 0
-        ? html`<p class="well">${words.nothingFailed}</p>`
-        : html`<ul class="groups">
-            ${joined(groups.map((group) => groupCard(group, visit)))}
-          </ul>`
-    }
-    ${warningsOf(standing, visit)}
+  const failed = standing.kinds.reduce((all, kind) => all + kind.failed, 0);
+  const grouped = groups.reduce((all, group) => all + group.jobs, 0);
+  return html`<h1>${words.needsPerson}</h1>
+    <div data-live>
+      ${failed === 0 && groups.length === 0 ? html`<p class="well">${words.nothingFailed}</p>` : NOTHING}
+      ${
+        groups.length === 0
+          ? NOTHING
+          : html`<ul class="groups">
+              ${joined(groups.map((group) => groupCard(group, visit)))}
+            </ul>`
+      }
+      ${failed > grouped ? html`<p class="bad"><a href="/admin/queues">${words.ungrouped(failed - grouped)}</a></p>` : NOTHING}
+    </div>
+    <div data-live>${warningsOf(standing, visit)}</div>
     <h2>${words.vendors}</h2>
-    ${vendorsTable(standing, visit)}
+    <div data-live>${vendorsTable(standing, visit)}</div>
     <h2>${words.waiting}</h2>
-    ${kindsTable(standing, visit)}
+    <div data-live>${kindsTable(standing, visit)}</div>
     <h2>${words.redis}</h2>
-    <p>
-      ${words.memory}:
-      ${standing.memory.limit === null ? words.noLimit(standing.memory.used) : words.ofLimit(standing.memory.used, standing.memory.limit)}
-    </p>
-  </div>`;
+    <p data-live>
+      ${words.memory}: ${words.ofLimit(megabytes(standing.memory.used), megabytes(standing.memory.limit))}
+    </p>`;
 }
 
 function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
@@ -44,9 +47,9 @@ function groupCard(group: FailureGroup, { words, lang }: Visit): Html {
   </li>`;
 }
 
-function warningsOf({ warnings }: Standing, { words }: Visit): Html {
+function warningsOf({ warnings }: StandingShown, { words }: Visit): Html {
   if (warnings.length === 0) return NOTHING;
-  return html`<section role="status" class="warnings">
+  return html`<section class="warnings">
     <h2>${words.warnings}</h2>
     <ul>
       ${joined(warnings.map((warning) => html`<li>${warning}</li>`))}
@@ -54,15 +57,17 @@ function warningsOf({ warnings }: Standing, { words }: Visit): Html {
   </section>`;
 }
 
-function vendorsTable({ vendors }: Standing, { words }: Visit): Html {
+function vendorsTable({ vendors }: StandingShown, { words }: Visit): Html {
   const rows = vendors.map(
-    ({ vendor, openForMs, used }) =>
+    ({ vendor, openForMs, used, lastWellAt, calls, ill }) =>
       html`<tr>
         <th scope="row">${vendorName(vendor)}</th>
         <td class="${openForMs === null ? "good" : "bad"}">
           ${openForMs === null ? words.takesCalls : words.heldBack(Math.ceil(openForMs / 1000))}
         </td>
-        <td>${used === null ? "–" : `${String(Math.floor(used * 100))} %`}</td>
+        <td>${lastWellAt === null ? "–" : words.ago(age(Date.now() - lastWellAt.getTime()))}</td>
+        <td class="${ill === 0 ? "" : "bad"}">${calls === 0 ? "–" : words.failedOf(ill, calls)}</td>
+        <td>${used === null ? "–" : percent(used)}</td>
       </tr>`,
   );
   return html`<div class="wide">
@@ -71,6 +76,8 @@ function vendorsTable({ vendors }: Standing, { words }: Visit): Html {
         <tr>
           <th scope="col">${words.vendor}</th>
           <th scope="col">${words.state}</th>
+          <th scope="col">${words.lastWell}</th>
+          <th scope="col">${words.errorRate}</th>
           <th scope="col">${words.callsUsed}</th>
         </tr>
       </thead>
@@ -81,21 +88,24 @@ function vendorsTable({ vendors }: Standing, { words }: Visit): Html {
   </div>`;
 }
 
+const percent = (share: number) => `${String(Math.floor(share * 100))} %`;
+const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MB`;
 const vendorName = (vendor: Vendor) => VENDOR_NAMES[vendor];
 
-function kindsTable({ kinds }: Standing, { words }: Visit): Html {
+function kindsTable({ kinds }: StandingShown, { words }: Visit): Html {
   const rows = kinds.map(
-    ({ kind, waiting, active, delayed, failed, oldestMs }) =>
+    ({ kind, waiting, active, delayed, failed, oldestMs, promisedMs }) =>
       html`<tr>
         <th scope="row">${kind}</th>
+        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
         <td>${String(waiting)}</td>
         <td>${String(active)}</td>
         <td>${String(delayed)}</td>
-        <td class="${failed === 0 ? "" : "bad"}">${String(failed)}</td>
-        <td>${oldestMs === null ? "–" : age(oldestMs)}</td>
+        <td class="${(oldestMs ?? 0) > promisedMs ? "bad" : ""}">${oldestMs === null ? "–" : age(oldestMs)}</td>
+        <td>${age(promisedMs)}</td>
       </tr>`,
   );
-  const heads = [words.kind, words.queued, words.running, words.later, words.failed, words.oldest];
+  const heads = [words.kind, words.failed, words.queued, words.running, words.later, words.oldest, words.promised];
   return html`<div class="wide">
     <table>
       <thead>

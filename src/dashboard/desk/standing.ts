@@ -1,67 +1,54 @@
-import type { Queue } from "bullmq";
-import type { Vendor } from "../../domain/errors.ts";
-import type { Allowance } from "../../queues/allowance.ts";
+import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 import type { Breaker } from "../../queues/breaker.ts";
 import type { Connection } from "../../queues/connection.ts";
+import { type AnyJobKind, PROMISED_MS } from "../../queues/job-kind.ts";
+import { readStanding, type Standing } from "../../queues/standing.ts";
+import { readHealth, type VendorHealth } from "../../queues/vendor-health.ts";
 
-/** How the whole system stands at the moment. */
-export interface Standing {
-  readonly vendors: readonly {
+/** How the whole system stands at the moment, for people. */
+export interface StandingShown {
+  readonly vendors: readonly (VendorHealth & {
     readonly vendor: Vendor;
     /** For how long its breaker stays open; null where it is closed. */
     readonly openForMs: number | null;
     /** Which share of its calls of a day is used; null where it does not say. */
     readonly used: number | null;
-  }[];
-  readonly kinds: readonly {
-    readonly kind: string;
-    readonly waiting: number;
-    readonly active: number;
-    readonly delayed: number;
-    readonly failed: number;
-    /** How long the first in line has waited for a worker; null where nobody waits. */
-    readonly oldestMs: number | null;
-  }[];
-  readonly memory: { readonly used: string; readonly limit: string | null };
+  })[];
+  readonly kinds: readonly (Standing["kinds"][string] & { readonly kind: string; readonly promisedMs: number })[];
+  readonly memory: Standing["memory"];
   readonly warnings: readonly string[];
 }
 
 export interface StandingSources {
   readonly redis: Connection;
+  readonly prefix: string;
+  readonly kinds: readonly AnyJobKind[];
   readonly breakers: Readonly<Record<Vendor, Breaker>>;
-  readonly allowances: Readonly<Partial<Record<Vendor, Allowance>>>;
   readonly warnings: readonly (() => Promise<readonly string[]>)[];
-  readonly queues: () => ReadonlyMap<string, Queue> | undefined;
 }
 
-export async function readStanding(sources: StandingSources): Promise<Standing> {
-  const vendors = Object.entries(sources.breakers) as [Vendor, Breaker][]; // the record's own keys
-  const [states, kinds, memory, warnings] = await Promise.all([
-    Promise.all(
-      vendors.map(async ([vendor, breaker]) => {
-        const [openForMs, used = null] = await Promise.all([breaker.openForMs(), sources.allowances[vendor]?.used()]);
-        return { vendor, openForMs, used };
-      }),
-    ),
-    Promise.all([...(sources.queues()?.values() ?? [])].map(kindStanding)),
-    memoryOf(sources.redis),
+const VENDORS = Object.keys(VENDOR_NAMES) as Vendor[]; // an object literal has no other keys
+
+export async function standingShown({ redis, prefix, ...sources }: StandingSources): Promise<StandingShown> {
+  const names = sources.kinds.map(({ name }) => name);
+  const [standing, health, openForMs, warnings] = await Promise.all([
+    readStanding(redis, prefix, names),
+    readHealth(redis, prefix, VENDORS),
+    Promise.all(VENDORS.map((vendor) => sources.breakers[vendor].openForMs())),
     Promise.all(sources.warnings.map(async (read) => await read())),
   ]);
-  return { vendors: states, kinds, memory, warnings: warnings.flat() };
-}
-
-async function kindStanding(queue: Queue): Promise<Standing["kinds"][number]> {
-  const [counts, [first]] = await Promise.all([
-    queue.getJobCounts("wait", "active", "delayed", "failed"),
-    queue.getJobs("wait", 0, 0, true),
-  ]);
-  const { wait = 0, active = 0, delayed = 0, failed = 0 } = counts;
-  const oldestMs = first?.timestamp === undefined ? null : Date.now() - first.timestamp;
-  return { kind: queue.name, waiting: wait, active, delayed, failed, oldestMs };
-}
-
-async function memoryOf(redis: Connection): Promise<Standing["memory"]> {
-  const info = await redis.info("memory");
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
-  return { used: field("used_memory_human"), limit: field("maxmemory") === "0" ? null : field("maxmemory_human") };
+  return {
+    vendors: VENDORS.map((vendor, at) => ({
+      vendor,
+      openForMs: openForMs[at] ?? null,
+      used: standing.used[vendor] ?? null,
+      ...(health.get(vendor) ?? { lastWellAt: null, calls: 0, ill: 0 }),
+    })),
+    kinds: sources.kinds.flatMap(({ name, promisedMs = PROMISED_MS }) => {
+      const one = standing.kinds[name];
+      return one === undefined ? [] : [{ kind: name, promisedMs, ...one }];
+    }),
+    memory: standing.memory,
+    warnings: warnings.flat(),
+  };
 }

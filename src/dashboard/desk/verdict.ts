@@ -27,11 +27,19 @@ export function idsIn(result: unknown): StepDone["made"] {
   );
 }
 
+interface Verdictable {
+  readonly view: Pick<JobView, "failure" | "kind">;
+  readonly steps: readonly StepDone[];
+  readonly failedIn: string | null;
+  readonly suspect: boolean;
+}
+
+/** Kinds whose one write is sent again with the same id, where its answer was lost. */
+const REPEATS: ReadonlySet<string> = new Set(["mail", "callback"]);
+
 /** Whether a retry is safe, in plain words, from what the ledger holds: what is done, what is in doubt, where it goes on. */
 export function verdictOn(
-  { failure }: Pick<JobView, "failure">,
-  steps: readonly StepDone[],
-  failedIn: string | null,
+  { view: { failure, kind }, steps, failedIn, suspect }: Verdictable,
   words: Words["verdicts"],
 ): readonly string[] {
   const effects = steps.filter(({ effect }) => effect);
@@ -46,7 +54,9 @@ export function verdictOn(
       );
     return isParked ? words.parked(name) : words.looked(name);
   });
-  if (effects.length === 0) said.push(words.fresh);
+  if (suspect) said.push(words.suspect);
+  if (REPEATS.has(kind)) said.push(words.mailAgain);
+  else if (effects.length === 0 && !suspect) said.push(words.fresh);
   else if (failedIn !== null && !effects.some(({ name }) => name === failedIn)) said.push(words.goesOn(failedIn));
   if (failure !== null && !isParked) said.push(failure.retryable ? words.mayHelp : words.mendFirst);
   return said;

@@ -49,7 +49,13 @@ export function sendDeskPage(response: Reply, { status = 200, title, body, at }:
       >${words.otherLanguage}</a
     >
   </nav>`;
-  sendPage(response, { status, title, body, user, desk: { lang, menu, script: `${DESK_PATH}/live.js` } });
+  sendPage(response, {
+    status,
+    title,
+    body,
+    user,
+    desk: { lang, menu, script: `${DESK_PATH}/live.js`, signOut: words.signOut, stale: words.stale },
+  });
 }
 
 /** A page that says one thing. */

@@ -1,0 +1,61 @@
+/*
+ * How the ledger is kept in Redis, and what the scripts behind `ledger.ts` have in common. A job's ledger is one hash:
+ *
+ * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`,
+ *   `by` (which attempt began last; see `overtaken`), `attempts` (all so far),
+ *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
+ *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
+ *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
+ *   `group` and `whose` (the failure group that it is in, see `failure-groups.ts`), `bulk` (with which it was last retried, see `retry-all.ts`), `outcome` (JSON), `finished` (ms)
+ * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
+ *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
+ * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
+ *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
+ *   `looks` (how often it was looked for in vain), `result` (sealed), `ms` (how long it took)
+ *
+ * What a step gave is not sent by itself: it goes along with the next call as a note (four arguments: step, effect (0 or 1),
+ * sealed result, how long it took (ms)), which is written before anything else.
+ *
+ * Jobs that were left to a person in doubt stand in one more hash, `doubts`: the kind of each by its id. Whoever reads it
+ * (`standing.ts`) takes those off that are so no more.
+ *
+ * A natural key is another hash: `now` (the job under way), `last` (the job that last had it), `outcome` (how that ended),
+ * `ended` (ms, when it ended well).
+ */
+
+/** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
+export const RECORD = `
+local function record(first)
+  local conflict = false
+  for i = first, #ARGV, 4 do
+    local field = 'step ' .. ARGV[i]
+    local stored = redis.call('HGET', KEYS[1], field)
+    local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1) }
+    if step.state == 'done' then
+      conflict = conflict or step.result ~= ARGV[i + 2]
+    else
+      local done = { n = step.n, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
+      redis.call('HSET', KEYS[1], field, cjson.encode(done))
+    end
+  end
+  return conflict
+end
+`;
+
+/**
+ * Whether another attempt of the job has begun since: BullMQ gave it to another worker, and how it goes on is that one's to say.
+ * The first attempt of a job that takes no turns is not written down, and has nobody before it.
+ */
+export const OVERTAKEN = `
+local function overtaken(by)
+  local last = redis.call('HGET', KEYS[1], 'by')
+  return last and last ~= by
+end
+`;
+
+/** Tells whoever follows a job that it changed. A job's ledger is also the channel on which that is said. */
+export const CHANGED = `
+local function changed()
+  redis.call('PUBLISH', KEYS[1], '')
+end
+`;

@@ -1,0 +1,95 @@
+import { CHANGED, OVERTAKEN, RECORD } from "./ledger-hash.ts";
+import { script } from "./script.ts";
+
+/**
+ * Claims a step whose effect must not happen twice. KEYS: ledger, and the turn. ARGV: step, by, suspect (0 or 1), lease
+ * (ms), how long a request may land after the lease began (ms), id, notes.
+ * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight' and
+ * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), and how often it was looked for.
+ */
+export const claim = script(`${RECORD}${OVERTAKEN}${CHANGED}
+if record(7) or overtaken(ARGV[2]) then return { 'overtaken' } end
+local now = now_ms()
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+local step = stored and cjson.decode(stored)
+if step and step.state == 'done' then return { 'done', step.result } end
+local ours = step and step.state == 'active' and step.by == ARGV[2]
+if step and step.state == 'active' and step.lease > now and not ours then
+  return { 'in flight', step.lease - now }
+end
+if KEYS[2] then
+  local holder = redis.call('GET', KEYS[2])
+  -- Where it ran out, another job may have had it meanwhile, and what this attempt read is no longer true.
+  if holder ~= ARGV[6] then return { 'in flight', holder and ARGV[4] or 0 } end
+  redis.call('SET', KEYS[2], ARGV[6], 'PX', ARGV[5])
+end
+
+-- This call sent twice, because its answer was lost on the way, gets the same answer twice.
+local look = ARGV[3] == '1'
+if ours then look = step.look elseif step then look = true end
+local lands = look and now or now + tonumber(ARGV[5])
+step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = lands }
+local reply = { 'fresh' }
+if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks } end
+step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
+step.look = look
+redis.call('HSET', KEYS[1], field, cjson.encode(step))
+changed()
+return reply
+`);
+
+/** Writes notes down at once. KEYS: ledger. ARGV: notes. Returns 1 where another worker gave another result. */
+export const note = script(`${RECORD}
+return record(1) and 1 or 0
+`);
+
+/**
+ * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, and the turn. ARGV: step, by,
+ * lease (ms), land (ms), id. Returns 1 where the job, the claim and the turn are still the caller's.
+ */
+export const resend = script(`${OVERTAKEN}
+if overtaken(ARGV[2]) then return 0 end
+if KEYS[2] then
+  if redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if not stored then return 0 end
+local step = cjson.decode(stored)
+if step.by ~= ARGV[2] then return 0 end
+local now = now_ms()
+step.lease, step.lands, step.looks = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0
+redis.call('HSET', KEYS[1], field, cjson.encode(step))
+return 1
+`);
+
+/** Forgets a claim: the step did not happen. KEYS: ledger. ARGV: step, by. */
+export const release = script(`
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if stored then
+  local step = cjson.decode(stored)
+  if step.state == 'active' and step.by == ARGV[2] then redis.call('HDEL', KEYS[1], field) end
+end
+return 0
+`);
+
+/** Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to add. */
+export const doubt = script(`${CHANGED}
+local now = now_ms()
+local field = 'step ' .. ARGV[1]
+local stored = redis.call('HGET', KEYS[1], field)
+if stored then
+  local step = cjson.decode(stored)
+  if step.state == 'active' and step.by == ARGV[2] then
+    step.state, step.at, step.lease = 'in-doubt', now, nil
+    if tonumber(ARGV[3]) >= 0 then step.lands = now + tonumber(ARGV[3]) end
+    step.looks = step.looks + tonumber(ARGV[4])
+    redis.call('HSET', KEYS[1], field, cjson.encode(step))
+    changed()
+  end
+end
+return 0
+`);

@@ -1,0 +1,124 @@
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { PASSWORD } from "../dashboard/site.ts";
+import { atTheDesk, once } from "./desk.ts";
+import { obstacles } from "./readable.ts";
+
+/** A laptop by day, a phone by night. */
+const SIGHTS = [
+  [{ width: 1280, height: 800 }, "light"],
+  [{ width: 360, height: 740 }, "dark"],
+] as const;
+const KANA = /[ぁ-んァ-ヶ]/;
+
+atTheDesk(
+  () => ({}),
+  (desk) => {
+    /** An order that fails, and one that is done. */
+    const work = once(async () => {
+      const { system, handoff } = desk();
+      const account = await system.seed("accounts", "withoutClient");
+      const orderId = await system.seed("orders", "pendingWithoutClient");
+      await system.edit("Order", orderId, { Status: "Approved" });
+      const { id: failed } = await handoff.accepted("/api/provisioning", { orderId });
+      const { id: completed } = await handoff.accepted("/api/provisioning", { orderId: await system.approvedOrder() });
+      const { seed } = await system.state();
+      const months = await (await handoff.get("/api/services/sim/cancellation-months")).json();
+      const { id: mistyped } = await handoff.accepted("/api/services/sim/cancellation", {
+        accountId: seed.accounts["activeSim"],
+        serviceId: Number(seed.services["activeSim"]),
+        simNumber: "07099999999",
+        month: (months as { months: string[] }).months[1], // the contract's section 3
+      });
+      await Promise.all([failed, mistyped].map((id) => handoff.until(id, "failed")));
+      await handoff.until(completed, "completed");
+      return { failed, completed, mistyped, orderId, account };
+    });
+
+    it("everybody can read every page: in both languages, light and dark, on a laptop and a phone", async () => {
+      const { visit } = desk();
+      const { failed, completed, mistyped, orderId, account } = await work();
+      const page = await visit("adam");
+      await page.getByRole("link", { name: /: The account has no WHMCS client/ }).click();
+      const group = page.url();
+      await page.getByRole("button", { name: "Try the first one" }).click();
+      await page.getByText("1 failed again").waitFor();
+      const places = ["/desk", group, page.url(), "/desk/audit", "/desk/groups/unknown", "/sign-out"].concat(
+        [`/desk/jobs/${failed}`, `/desk/jobs/${completed}`, `/desk/jobs/${mistyped}/edit`],
+        ["/desk/find", `/desk/find?q=${orderId}`, `/desk/find?q=nothing`, `/desk/accounts/${account}`],
+      );
+      for (const lang of ["en", "ja"]) {
+        await page.goto(`/desk/lang/${lang}`);
+        for (const place of places) {
+          await page.goto(place);
+          for (const summary of await page.locator("summary").all()) await summary.click();
+          for (const [viewport, colorScheme] of SIGHTS) {
+            await page.setViewportSize(viewport);
+            await page.emulateMedia({ colorScheme });
+            expect({ place, lang, colorScheme, obstacles: await obstacles(page) }).toMatchObject({ obstacles: [] });
+          }
+          if (place.startsWith("/sign")) continue;
+          expect(await page.locator("html").getAttribute("lang")).toBe(lang);
+          expect(KANA.test(await page.getByRole("main").innerText())).toBe(lang === "ja");
+        }
+      }
+      await page.context().clearCookies();
+      await page.goto("/desk");
+      await page.getByRole("heading", { name: "Sign in" }).waitFor();
+      expect(await obstacles(page)).toEqual([]);
+    });
+
+    it("whoever has a keyboard alone signs in, finds what broke, and retries it", async () => {
+      const { handoff, visit, system } = desk();
+      const { failed, account } = await work();
+      const page = await visit("adam");
+      await page.context().clearCookies();
+      await page.goto("/desk");
+      await page.locator("input:focus").waitFor();
+      await page.keyboard.type("olga");
+      await page.keyboard.press("Tab");
+      await page.keyboard.type(PASSWORD);
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "What needs a person" }).waitFor();
+
+      const passed = await tabTo(page, ": The account has no WHMCS client");
+      expect(passed.slice(0, 6)).toEqual(["Handoff", "Now", "Find", "Queues", "日本語", "olga, operator · Sign out"]);
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**/desk/groups/**");
+      expect(await tabTo(page, failed)).toEqual(expect.arrayContaining(["Try the first one", "Retry all (1 job)"]));
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**/desk/jobs/**");
+      await tabTo(page, "Close without doing it");
+      await page.keyboard.press("Enter");
+      await page.getByText("The rest of it is not done").waitFor();
+
+      await system.edit("Account", account, { WH_Account__c: 1012 });
+      await page.keyboard.press("Shift+Tab");
+      await page.keyboard.press("Shift+Tab");
+      await page.keyboard.type("a client now");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "provisioning: is done" }).waitFor();
+      expect(await handoff.job(failed)).toMatchObject({ outcome: "done" });
+    });
+  },
+);
+
+/** Presses Tab until the focus, which is to be seen each time, is on what holds `words`. Gives what it passed by. */
+async function tabTo(page: Page, words: string): Promise<string[]> {
+  const passed: string[] = [];
+  while (passed.length < 40) {
+    await page.keyboard.press("Tab");
+    const { text, outline } = await page.evaluate<{ text: string; outline: string }>(FOCUSED);
+    expect({ text, outline }).toEqual({ text, outline: "solid" });
+    if (text.includes(words)) return passed;
+    passed.push(text);
+  }
+  throw new Error(`the focus never came to “${words}”: ${passed.join(" | ")}`);
+}
+
+/** Runs in the page. */
+const FOCUSED = `(() => {
+  const at = document.activeElement;
+  const text = (at.labels?.[0] ?? at).textContent.trim().replaceAll(/\\s+/g, " ");
+  return { text, outline: getComputedStyle(at).outlineStyle };
+})()`;

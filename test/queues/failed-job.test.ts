@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Queue } from "bullmq";
+import * as z from "zod";
+import { RejectedError, UnknownOutcomeError } from "../../src/domain/errors.ts";
+import { openFailureGroups } from "../../src/queues/failure-groups.ts";
+import { closeFailed, forgetFailed, retryFailed, rewriteFailed } from "../../src/queues/failed-job.ts";
+import { defineJobKind } from "../../src/queues/job-kind.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+let redis: TestRedis;
+let engine: Engine;
+/** What the post office says to a parcel at the moment. */
+let answer: "taken" | "refused" | "lost";
+/** Who got a parcel. */
+let sent: string[];
+
+const parcel = defineJobKind({
+  name: "parcel",
+  purpose: "A parcel goes out",
+  payload: z.strictObject({ to: z.string(), sender: z.string(), weighed: z.boolean() }),
+  key: ({ to }) => to,
+  account: ({ sender }) => sender,
+  attempts: 1,
+  routes: [],
+  async run({ to, weighed }, step) {
+    if (weighed) await step("weigh", { find: async () => undefined }, async () => true);
+    await step("send", { find: async () => undefined }, async () => {
+      const fault = { code: answer, title: "No.", detail: "Ask.", vendor: null };
+      if (answer === "refused") throw new RejectedError(fault);
+      if (answer === "lost") throw new UnknownOutcomeError({ ...fault, mayStillLand: true, scope: "call" });
+      sent.push(to);
+      return true;
+    });
+    return { outcome: "done", result: {} };
+  },
+});
+
+const REASON = { code: "closed-by-operator", title: "Closed.", detail: "Ask anew." };
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  sent = [];
+  answer = "refused";
+  engine = await openEngine({
+    redis,
+    kinds: [parcel],
+    services: () => ({}),
+    timing: { leaseMs: 400, settleMs: 60_000 },
+  });
+  engine.work();
+});
+afterEach(() => engine.close());
+
+function queue(): Queue {
+  const found = engine.queues.get("parcel");
+  if (found === undefined) throw new Error("there is no queue");
+  return found;
+}
+const place = (id: string) => ({ redis: engine.redis, prefix: engine.prefix, queue: queue(), id });
+async function failed(to: string, weighed = false): Promise<string> {
+  const taken = await engine.accept(parcel, { to, sender: "Sato", weighed });
+  if (taken.how !== "new") throw new Error("it is known");
+  await engine.until(taken.job.id, "failed");
+  return taken.job.id;
+}
+
+describe("a failed job that is closed", () => {
+  it.each([
+    { what: "at its first attempt", retries: 0 },
+    { what: "after others", retries: 2 },
+  ])("$what is not done, and its end is told with the reason", async ({ retries }) => {
+    const id = await failed("Kyoto");
+    for (let retry = 0; retry < retries; retry++) {
+      await retryFailed(queue(), id);
+      await expect.poll(async () => (await engine.job(id)).attempts).toBe(retry + 2);
+      await engine.until(id, "failed");
+    }
+    answer = "taken";
+    expect(await closeFailed(place(id), REASON)).toBe("closed");
+    await retryFailed(queue(), id);
+    expect(await engine.until(id, "completed")).toMatchObject({ outcome: "rejected", failure: { code: REASON.code } });
+    await expect.poll(async () => await queue().getJobState(id)).toBe("completed");
+    expect(sent).toEqual([]);
+    expect(await openFailureGroups(engine).list()).toEqual([]);
+  });
+
+  it("is not taken in again by a sweep, and is by whoever asks for it", async () => {
+    const id = await failed("Kyoto");
+    await closeFailed(place(id), REASON);
+    const asked = { to: "Kyoto", sender: "Sato", weighed: false };
+    expect(await engine.accept(parcel, asked, { unless: ["done", "failed"] })).toMatchObject({
+      how: "under-way",
+      job: { id },
+    });
+    expect(await engine.accept(parcel, asked)).toMatchObject({ how: "new" });
+  });
+
+  it("is let be where somebody has retried it meanwhile", async () => {
+    const id = await failed("Kyoto");
+    answer = "taken";
+    await retryFailed(queue(), id);
+    expect(await closeFailed(place(id), REASON)).toBe("not failed");
+    await engine.until(id, "completed");
+    expect(await closeFailed(place(id), REASON)).toBe("not failed");
+    expect(sent).toEqual(["Kyoto"]);
+  });
+
+  it("waits until nothing of it can land any more", async () => {
+    answer = "lost";
+    const id = await failed("Kyoto");
+    expect(await closeFailed(place(id), REASON)).toBe("later");
+    expect(await engine.job(id)).toMatchObject({ state: "failed" });
+  });
+});
+
+describe("what a failed job was asked", () => {
+  const other = { to: "Kyoto", sender: "Sato", weighed: true };
+
+  it("can be changed while nothing was written", async () => {
+    const id = await failed("Kyoto");
+    expect(await rewriteFailed(place(id), other)).toBe(true);
+    expect((await queue().getJob(id))?.data).toEqual(other);
+  });
+
+  it("stays as it was once an effect has begun, or the job has been retried", async () => {
+    const id = await failed("Nara", true);
+    expect(await rewriteFailed(place(id), other)).toBe(false);
+    const retried = await failed("Kobe");
+    answer = "taken";
+    await retryFailed(queue(), retried);
+    expect(await rewriteFailed(place(retried), other)).toBe(false);
+    expect((await queue().getJob(retried))?.data).toMatchObject({ to: "Kobe" });
+  });
+});
+
+it("a job that was taken out of its queue by hand leaves its failure group, and one that stands there by right stays", async () => {
+  const [gone, stays] = [await failed("Kyoto"), await failed("Nara")];
+  const [group] = await openFailureGroups(engine).list();
+  await (await queue().getJob(gone))?.remove();
+  for (const id of [gone, stays]) await forgetFailed(place(id), group?.id ?? "");
+  expect(await openFailureGroups(engine).jobs(group?.id ?? "", 0, 10)).toEqual([stays]);
+});
