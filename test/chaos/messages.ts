@@ -33,6 +33,8 @@ async function shuffled(plant: Plant, times: number, random: Random): Promise<Fi
   await plant.rest("provisioning");
   const beforeSweep = await provisionedTimes(plant);
   const unannounced = orders.filter((order) => !announced.includes(order));
+  const unheard = announced.filter(({ opportunityId }) => !beforeSweep.has(opportunityId)).length;
+  if (unheard > 0) throw new Error(`${String(unheard)} orders were announced, and nobody began them`);
   const early = unannounced.filter(({ opportunityId }) => beforeSweep.has(opportunityId)).length;
 
   const from = performance.now();

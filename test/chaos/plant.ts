@@ -21,6 +21,10 @@ import { inTurns, sum } from "./turns.ts";
 
 const PREFIX = "{handoff}";
 export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
+
+/** Doors wait two seconds for Redis; the rest is for a busy machine. */
+const REFUSED_WITHIN_MS = 10_000;
+
 const PATH = "/api/services/internet/eligibility-request";
 
 /** What came of a post. `id`: where it was accepted. */
@@ -181,6 +185,7 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
     async inQueue<T>(look: (queue: Queue, connection: Connection) => Promise<T>, kind = eligibility.name): Promise<T> {
       const connection = redis.connect();
       const queue = new Queue(kind, { connection, prefix: PREFIX });
+      queue.on("error", () => undefined); // whoever waits here hears of it; an experiment that broke off took its Redis along
       try {
         return await look(queue, connection);
       } finally {
@@ -226,6 +231,7 @@ export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = 
     }
   };
   const all = Promise.all(Array.from({ length: portals }, portal));
+  all.catch(() => undefined); // where the experiment breaks off, nobody waits for them
   return {
     answers,
     async stop(): Promise<readonly Answer[]> {
@@ -234,6 +240,19 @@ export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = 
       return answers;
     },
   };
+}
+
+/** Those who were told to come again; throws where that was not said at once and properly, or something else was said. */
+export function refusedOf(answers: readonly Answer[]): readonly Answer[] {
+  const refused = answers.filter(({ status }) => status === 503);
+  const others = answers.filter(({ status }) => status !== 202 && status !== 503).length;
+  const silent = refused.filter(({ retryAfter }) => retryAfter === null).length;
+  const late = refused.filter(({ ms }) => ms > REFUSED_WITHIN_MS).length;
+  if (others + silent + late > 0)
+    throw new Error(
+      `${String(others)} posts got neither 202 nor 503, ${String(silent)} a 503 without Retry-After, ${String(late)} one too late`,
+    );
+  return refused;
 }
 
 /** How many of the jobs did not end well, and how many attempts were spent beside those that ended them. */

@@ -1,6 +1,7 @@
 import type { Environment } from "../e2e/process.ts";
 import { type Experiment, type Finding, type Random, randomFrom, type Scale } from "./experiment.ts";
-import { type Answer, inPlant, pause, type Plant } from "./plant.ts";
+import { until } from "../e2e/process.ts";
+import { type Answer, inPlant, pause, type Plant, type TimedCall } from "./plant.ts";
 import { startRedisProxy } from "./redis-proxy.ts";
 
 /** How many checks a worker is in the middle of. */
@@ -72,6 +73,8 @@ async function cutOff(scale: Scale, random: Random): Promise<Finding> {
   );
 }
 
+const isWrite = ({ operation }: TimedCall) => operation === "composite";
+
 async function raiseTheDead(
   plant: Plant,
   scale: Scale,
@@ -88,11 +91,15 @@ async function raiseTheDead(
     const first = await plant.startWorker(environment);
     // Each call takes a time of its own, so that the worker is stopped at another place in each check.
     for (let call = 0; call < 2 * CHECKS; call++)
-      await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: within(0, 0.4) });
-    answers.push(...(await Promise.all(Array.from({ length: CHECKS }, () => plant.ask(api)))));
-    await pause(within(0.05, 0.45));
+      await plant.fault({ vendor: "salesforce", operation: "*", mode: "slow", delayMs: within(0.1, 0.5) });
+    const writes = async () => (await plant.calls()).filter(isWrite).length;
+    // When it is buried some checks are done, some are being written, and some have only been read.
+    const enough = (await writes()) + random.between(1, CHECKS / 2);
+    const asking = Promise.all(Array.from({ length: CHECKS }, () => plant.ask(api)));
+    await until(async () => (await writes()) >= enough || undefined, first);
     bury(first.pid);
     const buriedAt = performance.now();
+    answers.push(...(await asking));
     if (scale === "short") await plant.endLocks();
     const second = await plant.startWorker();
     await plant.rest();
