@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from "express";
 import * as z from "zod";
+import { DESK_PATH } from "../../domain/desk-path.ts";
 import { NotAcceptedError } from "../../queues/intake.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import type { Cookies } from "../cookies.ts";
@@ -17,7 +18,7 @@ import { jobPage } from "./job-page.ts";
 import { LIVE } from "./live.ts";
 import { nowPage } from "./now-page.ts";
 import { standingShown } from "./standing.ts";
-import { chooseLang, DESK_PATH, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
+import { chooseLang, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
 import { WORDS } from "./words.ts";
 
 const PAGE = 50;

@@ -1,10 +1,11 @@
+import { DESK_PATH } from "../../domain/desk-path.ts";
 import { html, type Html } from "../../domain/html.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import { to18 } from "../../domain/salesforce-id.ts";
 import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
 import { jobsTable } from "./group-page.ts";
-import { DESK_PATH, type Visit } from "./visit.ts";
+import { type Visit } from "./visit.ts";
 
 /** Who is asked for: whole ids only. */
 export const LONGEST_QUESTION = 200;
