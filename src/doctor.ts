@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { type Compared, compare } from "./comparison.ts";
 import { doctorTable, isForSomebody } from "./doctor-table.ts";
+import { publicUrlOf } from "./domain/desk-path.ts";
 import { isClassified } from "./domain/errors.ts";
 import { salesforceClient } from "./integrations/salesforce/client.ts";
 import { whmcsClient } from "./integrations/whmcs/client.ts";
@@ -48,7 +49,7 @@ async function doctor(): Promise<number> {
       { ...vendors, intake: await intakeOf(settings, redis) },
       new Date(Date.now() - days * DAY_MS),
     );
-    const url = settings.PUBLIC_URL ?? `http://${settings.HOST}:${String(settings.PORT)}`;
+    const url = publicUrlOf(settings);
     return tell(compared, url);
   } catch (error) {
     if (isClassified(error)) return complain(`${error.title} ${error.detail}`, NO_ANSWER);

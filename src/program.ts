@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import type { Logger } from "pino";
+import { watchForTrouble } from "./alerts.ts";
 import { createApi } from "./api/app.ts";
 import { nothingHere } from "./api/failures.ts";
 import { healthRoutes } from "./api/health.ts";
@@ -253,6 +254,7 @@ function prepareWorker(
   const check = vendorChecks(settings, cut.signal);
   let workers: { close(): Promise<void> }[] = [];
   let following: Promise<void> | undefined;
+  let alerting: Promise<void> | undefined;
   const follow = () =>
     followApprovalEvents(
       {
@@ -275,6 +277,7 @@ function prepareWorker(
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
+        alerting ??= watchForTrouble({ redis, prefix, intake, kinds, settings }, stopping.signal, log);
         if (settings.SALESFORCE_EVENTS === "on")
           following ??= follow().catch((err: unknown) =>
             log.error({ err }, "Salesforce's events are no longer followed"),
@@ -286,7 +289,8 @@ function prepareWorker(
       const { SHUTDOWN_TIMEOUT_MS: limit } = settings;
       const cutOff = setTimeout(() => cut.abort(), Math.max(limit - CUT_BEFORE_END_MS, limit / 2));
       // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
-      if (redis.status === "ready") await Promise.all([following, ...workers.map((worker) => worker.close())]);
+      if (redis.status === "ready")
+        await Promise.all([following, alerting, ...workers.map((worker) => worker.close())]);
       clearTimeout(cutOff);
       await quit(redis);
     },

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { ALERTS_CLIENT, type QuietHours } from "./domain/alert.ts";
+import { type Owner, OWNERS } from "./domain/causes.ts";
 import { addressInHost, isPublicAddress } from "./domain/public-address.ts";
 
 /**
@@ -66,7 +68,7 @@ export interface ApiKey {
   readonly key: Secret;
 }
 /** Clients of our own: the idempotency keys of outbound messages, and of what jobs hand on, are theirs. */
-const OWN_CLIENTS = ["salesforce", "handoff"];
+const OWN_CLIENTS = ["salesforce", "handoff", ALERTS_CLIENT];
 
 const apiKeys = text.transform((list, context): readonly ApiKey[] => {
   const keys = list.split(",").map((entry) => {
@@ -94,6 +96,19 @@ const apiKeys = text.transform((list, context): readonly ApiKey[] => {
   return keys;
 });
 
+/** Where somebody wants to hear of something by a signed post. */
+function isReceiver(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && /^https?:$/.test(parsed.protocol) && `${parsed.username}${parsed.password}` === "";
+}
+
+/** In the form of the Standard Webhooks specification: whsec_, and 24 to 64 bytes in base64. */
+function isWebhookSecret(secret: string): boolean {
+  const [, base64 = ""] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? [];
+  const key = Buffer.from(base64, "base64");
+  return key.length >= 24 && key.length <= 64 && key.toString("base64") === base64;
+}
+
 /** Where a client of the REST API wants to hear that its jobs have ended. */
 export interface CallbackUrl {
   readonly client: string;
@@ -103,8 +118,7 @@ export interface CallbackUrl {
 const callbackUrls = text.transform((list, context): readonly CallbackUrl[] => {
   const urls = list.split(",").map((entry) => {
     const [, client = "", url = ""] = /^\s*([\w.-]+)=(\S+)\s*$/.exec(entry) ?? [];
-    const parsed = URL.parse(url);
-    if (parsed === null || !/^https?:$/.test(parsed.protocol) || `${parsed.username}${parsed.password}` !== "") {
+    if (!isReceiver(url)) {
       context.addIssue({
         code: "custom",
         message:
@@ -120,14 +134,12 @@ const callbackUrls = text.transform((list, context): readonly CallbackUrl[] => {
 
 export interface CallbackSecret {
   readonly client: string;
-  /** In the form of the Standard Webhooks specification: whsec_ and base64. */
   readonly secret: Secret;
 }
 const callbackSecrets = text.transform((list, context): readonly CallbackSecret[] => {
   const secrets = list.split(",").map((entry) => {
-    const [, client = "", secret = "", base64 = ""] = /^\s*([\w.-]+):(whsec_([A-Za-z0-9+/]+=*))\s*$/.exec(entry) ?? [];
-    const key = Buffer.from(base64, "base64");
-    if (key.length < 24 || key.length > 64 || key.toString("base64") !== base64) {
+    const [, client = "", secret = ""] = /^\s*([\w.-]+):(\S+)\s*$/.exec(entry) ?? [];
+    if (!isWebhookSecret(secret)) {
       context.addIssue({
         code: "custom",
         message: "must be client:whsec_…,client:whsec_…, with 24 to 64 bytes in base64 (openssl rand -base64 32)",
@@ -139,6 +151,39 @@ const callbackSecrets = text.transform((list, context): readonly CallbackSecret[
     if (entries.length > 2) context.addIssue({ code: "custom", message: `has more than two secrets for ${client}` });
   }
   return secrets;
+});
+
+const alertEmails = text.transform((list, context): ReadonlyMap<Owner, string> => {
+  const addresses = new Map<Owner, string>();
+  for (const entry of list.split(",")) {
+    const [, owner, address] = /^\s*([\w-]+)=(\S+)\s*$/.exec(entry) ?? [];
+    const known = OWNERS.find((one) => one === owner);
+    if (known === undefined || !z.email().safeParse(address).success || addresses.has(known)) {
+      context.addIssue({
+        code: "custom",
+        message: `must be owner=address,owner=address, with one address for each of ${OWNERS.join(", ")} at most`,
+      });
+    } else addresses.set(known, address ?? "");
+  }
+  return addresses;
+});
+const alertWebhook = text
+  .refine(isReceiver, "must be an http:// or https:// URL, without user and password")
+  .transform((url) => new Secret(url));
+const alertWebhookSecrets = text
+  .transform((list) => namesIn(list))
+  .refine(
+    (secrets) => secrets.length <= 2 && secrets.every(isWebhookSecret),
+    "must be whsec_… with 24 to 64 bytes in base64 (openssl rand -base64 32), or new,old",
+  )
+  .transform((secrets) => secrets.map((secret) => new Secret(secret)));
+const quietHours = text.transform((hours, context): QuietHours => {
+  const [, ...parts] = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/.exec(hours) ?? [];
+  const [fromHour = 0, fromMinute = 0, toHour = 0, toMinute = 0] = parts.map(Number);
+  const [from, to] = [60 * fromHour + fromMinute, 60 * toHour + toMinute];
+  if (parts.length === 0 || from === to)
+    context.addIssue({ code: "custom", message: "must be two times of day: 22:00-07:00" });
+  return { from, to };
 });
 
 /** 32-byte keys, the one that seals first. */
@@ -320,6 +365,18 @@ export const variables = z.object({
   SMTP_URL: smtpUrl.optional().describe("smtp:// or smtps://, with user and password"),
   MAIL_FROM: text.optional().describe("the sender of mail to customers"),
   ADMIN_EMAIL: z.email("must be an e-mail address").optional().describe("who gets the administrator's mail"),
+  ALERT_EMAILS: alertEmails
+    .optional()
+    .describe(
+      "owner=address,…: who hears of trouble in ADMIN_EMAIL's place; owners: operator, salesforce-admin, whmcs-admin, developer",
+    ),
+  ALERT_WEBHOOK: alertWebhook.optional().describe("https://…: where each alert is posted, too"),
+  ALERT_WEBHOOK_SECRET: alertWebhookSecrets
+    .optional()
+    .describe("whsec_…: what signs it (Standard Webhooks); new,old during a rotation"),
+  QUIET_HOURS: quietHours
+    .optional()
+    .describe("from-to, in Japan: what can wait is told at their end; at any time where absent"),
   DATA_DIR: text.default(".data").describe("where documents wait for upload, encrypted"),
   DOCUMENTS_S3_BUCKET: text
     .optional()
@@ -465,6 +522,10 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   } else if (taken.has("dashboard") && !has("DASHBOARD_USERS")) {
     need("DASHBOARD_USERS", "or OIDC_ISSUER: else nobody can sign in to the dashboard");
   }
+  if (has("ALERT_WEBHOOK") !== has("ALERT_WEBHOOK_SECRET")) {
+    if (has("ALERT_WEBHOOK")) need("ALERT_WEBHOOK_SECRET", "ALERT_WEBHOOK is set");
+    else need("ALERT_WEBHOOK", "ALERT_WEBHOOK_SECRET is set");
+  }
   const callbacks = callbackVariables.safeParse(given); // by themselves, so that a fault elsewhere does not hide theirs
   if (callbacks.success) problems.push(...callbackProblems(callbacks.data));
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
@@ -476,11 +537,13 @@ const callbackVariables = variables.pick({
   CALLBACK_URLS: true,
   CALLBACK_SECRETS: true,
   CALLBACK_PRIVATE: true,
+  ALERT_WEBHOOK: true,
 });
 
 /** What the settings of callbacks and the clients of the REST API must agree in. */
 function callbackProblems(settings: z.infer<typeof callbackVariables>): SettingProblem[] {
   const { API_KEYS: keys, CALLBACK_URLS: urls = [], CALLBACK_SECRETS: secrets = [], CALLBACK_PRIVATE: mode } = settings;
+  const { ALERT_WEBHOOK: webhook } = settings;
   const problems: SettingProblem[] = [];
   const namesIn = (list: readonly { readonly client: string }[]) => [...new Set(list.map(({ client }) => client))];
   for (const client of namesIn(urls)) {
@@ -497,13 +560,21 @@ function callbackProblems(settings: z.infer<typeof callbackVariables>): SettingP
     if (!namesIn(urls).includes(client))
       problems.push({ variable: "CALLBACK_URLS", problem: `has no URL for ${client}, which CALLBACK_SECRETS names` });
   }
-  for (const { client, url } of mode === "on" ? [] : urls) {
-    const { protocol, hostname } = new URL(url.reveal());
-    const address = addressInHost(hostname);
-    if (protocol !== "https:" || (address !== null && !isPublicAddress(address))) {
-      const problem = `must name an https:// URL of the public net for ${client}, or set CALLBACK_PRIVATE=on`;
-      problems.push({ variable: "CALLBACK_URLS", problem });
-    }
+  if (mode === "on") return problems;
+  for (const { client, url } of urls) {
+    if (isPublicReceiver(url)) continue;
+    const problem = `must name an https:// URL of the public net for ${client}, or set CALLBACK_PRIVATE=on`;
+    problems.push({ variable: "CALLBACK_URLS", problem });
+  }
+  if (webhook !== undefined && !isPublicReceiver(webhook)) {
+    const problem = "must be an https:// URL of the public net, or set CALLBACK_PRIVATE=on";
+    problems.push({ variable: "ALERT_WEBHOOK", problem });
   }
   return problems;
+}
+
+function isPublicReceiver(url: Secret): boolean {
+  const { protocol, hostname } = new URL(url.reveal());
+  const address = addressInHost(hostname);
+  return protocol === "https:" && (address === null || isPublicAddress(address));
 }

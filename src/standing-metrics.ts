@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
+import { VENDOR_NAMES } from "./domain/errors.ts";
 import type { AnyJobKind } from "./queues/job-kind.ts";
 import { PROMISED_MS } from "./queues/job-kind.ts";
 import type { Standing } from "./queues/standing.ts";
@@ -84,7 +85,7 @@ export function showStanding(
     "handoff_breaker_open",
     "Whether a vendor's breaker is open: 1 until the vendor answers well again",
     ["vendor"],
-    whenKnown(({ breakers }) => Object.entries(breakers).map(([vendor, open]) => [{ vendor }, open ? 1 : 0])),
+    whenKnown(({ awayMs }) => Object.keys(VENDOR_NAMES).map((vendor) => [{ vendor }, vendor in awayMs ? 1 : 0])),
   );
   gauge(
     "handoff_vendor_allowance_used_ratio",

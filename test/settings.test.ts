@@ -83,6 +83,10 @@ describe("the settings of the contract", () => {
     SMTP_URL: undefined,
     MAIL_FROM: undefined,
     ADMIN_EMAIL: undefined,
+    ALERT_EMAILS: undefined,
+    ALERT_WEBHOOK: undefined,
+    ALERT_WEBHOOK_SECRET: undefined,
+    QUIET_HOURS: undefined,
     DATA_DIR: ".data",
     DATA_KEY: undefined,
     DOCUMENTS_S3_BUCKET: undefined,
@@ -299,10 +303,70 @@ describe("callers of the REST API", () => {
     expect([caller?.client, caller?.key.reveal()]).toEqual(["portal", "key:with:colons:in"]);
   });
 
-  it("are not called salesforce, whose own messages are told apart by that name", () => {
-    expect(problemsOf({ ...API, API_KEYS: "salesforce:the-key-of-salesforce" })).toEqual({
-      API_KEYS: "must not name a client salesforce: Handoff calls so what comes by itself",
+  it.each(["salesforce", "handoff", "alerts"])("are not called %s, by which what comes by itself is known", (name) => {
+    expect(problemsOf({ ...API, API_KEYS: `${name}:the-key-of-somebody` })).toEqual({
+      API_KEYS: `must not name a client ${name}: Handoff calls so what comes by itself`,
     });
+  });
+});
+
+describe("alerts", () => {
+  const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+  const NEXT = `whsec_${Buffer.alloc(32, 6).toString("base64")}`;
+  const given = { ...ALL, ALERT_WEBHOOK: "https://chat.sonixnet.example/hook?key=a,b", ALERT_WEBHOOK_SECRET: SECRET };
+
+  it("go to an address for each owner, and are quiet for some hours", () => {
+    const settings = readSettings({
+      ...ALL,
+      ALERT_EMAILS: "salesforce-admin=crm@sonixnet.example, developer=dev@sonixnet.example",
+      QUIET_HOURS: "22:30-07:00",
+    });
+    expect(settings.ALERT_EMAILS).toEqual(
+      new Map([
+        ["salesforce-admin", "crm@sonixnet.example"],
+        ["developer", "dev@sonixnet.example"],
+      ]),
+    );
+    expect(settings.QUIET_HOURS).toEqual({ from: 22 * 60 + 30, to: 7 * 60 });
+  });
+
+  it("are posted with a signature, by two secrets while one follows the other", () => {
+    const settings = readSettings({ ...given, ALERT_WEBHOOK_SECRET: `${SECRET}, ${NEXT}` });
+    expect(settings.ALERT_WEBHOOK?.reveal()).toBe("https://chat.sonixnet.example/hook?key=a,b");
+    expect(settings.ALERT_WEBHOOK_SECRET?.map((secret) => secret.reveal())).toEqual([SECRET, NEXT]);
+    expect(problemsOf({ ...given, ALERT_WEBHOOK_SECRET: "" })).toEqual({
+      ALERT_WEBHOOK_SECRET: "is missing (ALERT_WEBHOOK is set)",
+    });
+    expect(problemsOf({ ...given, ALERT_WEBHOOK: "" })).toEqual({
+      ALERT_WEBHOOK: "is missing (ALERT_WEBHOOK_SECRET is set)",
+    });
+  });
+
+  it("are posted to no private address and by https alone, unless CALLBACK_PRIVATE allows it", () => {
+    for (const url of ["http://chat.sonixnet.example", "https://127.0.0.1/", "https://[fd00::1]/"]) {
+      expect(problemsOf({ ...given, ALERT_WEBHOOK: url }), url).toEqual({
+        ALERT_WEBHOOK: "must be an https:// URL of the public net, or set CALLBACK_PRIVATE=on",
+      });
+      expect(() => readSettings({ ...given, ALERT_WEBHOOK: url, CALLBACK_PRIVATE: "on" }), url).not.toThrow();
+    }
+  });
+
+  it.each([
+    ["ALERT_EMAILS", "crm@sonixnet.example", /^must be owner=address/],
+    ["ALERT_EMAILS", "cook=crm@sonixnet.example", /^must be owner=address/],
+    ["ALERT_EMAILS", "operator=nobody", /^must be owner=address/],
+    ["ALERT_EMAILS", "operator=a@sonixnet.example,operator=b@sonixnet.example", /^must be owner=address/],
+    ["ALERT_WEBHOOK", "https://user:Pa55word@chat.sonixnet.example", /^must be an http/],
+    ["ALERT_WEBHOOK", "chat", /^must be an http/],
+    ["ALERT_WEBHOOK_SECRET", "Pa55word", /^must be whsec_/],
+    ["ALERT_WEBHOOK_SECRET", Array(3).fill(SECRET).join(), /^must be whsec_/],
+    ["QUIET_HOURS", "22-7", /^must be two times of day/],
+    ["QUIET_HOURS", "24:00-07:00", /^must be two times of day/],
+    ["QUIET_HOURS", "07:00-07:00", /^must be two times of day/],
+  ])("say of a wrong value of %s what it must be, and do not show it: %s", (variable, value, says) => {
+    const problems = problemsOf({ ...given, [variable]: value });
+    expect(problems[variable]).toMatch(says);
+    expect(JSON.stringify(problems)).not.toContain("Pa55word");
   });
 });
 

@@ -8,6 +8,7 @@ import express, {
 } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
+import { DESK_PATH } from "../domain/desk-path.ts";
 import type { Connection } from "../queues/connection.ts";
 import type { Settings } from "../settings.ts";
 import { type Tell, tellTo } from "./access.ts";
@@ -15,7 +16,6 @@ import { BOARD_PATH, BOARD_POLICY, createBoard, type ShownKind, SIGNED_OUT } fro
 import { cookiesFor, readCookie } from "./cookies.ts";
 import type { DeskContext } from "./desk/context.ts";
 import { deskRoutes } from "./desk/desk.ts";
-import { DESK_PATH } from "./desk/visit.ts";
 import { isForeignChange } from "./cross-site.ts";
 import { openLockout } from "./lockout.ts";
 import { DESK_POLICY, PAGE_POLICY, sendMessage } from "./page.ts";

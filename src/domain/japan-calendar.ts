@@ -25,6 +25,11 @@ export function dayInJapan(moment: Date, days = 0): Day {
   return new Date(moment.getTime() + AHEAD_MS + days * DAY_MS).toISOString().slice(0, 10) as Day; // what ISO dates begin with
 }
 
+/** How many minutes after midnight it is in Japan. */
+export function minuteInJapan(moment: Date): number {
+  return Math.floor(((moment.getTime() + AHEAD_MS) % DAY_MS) / 60_000);
+}
+
 /** The month it is in Japan at `moment`. */
 export function monthInJapan(moment: Date): Month {
   return dayInJapan(moment).slice(0, 7) as Month; // what a day begins with

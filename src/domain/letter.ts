@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { trouble } from "./alert.ts";
+import { OWNERS } from "./causes.ts";
 import { findable } from "./findable.ts";
 import { line, paragraph } from "./free-text.ts";
 import { personal } from "./personal.ts";
@@ -112,12 +114,24 @@ const dueTodayAdmin = z.strictObject({
   more: z.int().nonnegative(),
 });
 
+/** To whoever can mend it: a trouble began, or is over. */
+const alert = z.strictObject({
+  template: z.literal("alert"),
+  /** Whoever `ALERT_EMAILS` names for them when the mail is sent, or else `ADMIN_EMAIL`. */
+  to: z.enum(OWNERS),
+  since: z.iso.datetime(),
+  /** Present where it is over. */
+  until: z.iso.datetime().optional(),
+  trouble,
+});
+
 /** One letter to one recipient. Several recipients are several letters, so that each is retried by itself. */
 export const letter = z.discriminatedUnion("template", [
   cancellationConfirmed,
   cancellationAdmin,
   cancellationRefusedAdmin,
   dueTodayAdmin,
+  alert,
 ]);
 
 export type Letter = z.infer<typeof letter>;

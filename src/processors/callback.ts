@@ -6,24 +6,24 @@ import { defineJobKind } from "../queues/job-kind.ts";
 const ATTEMPTS = 100;
 
 const payload = z.strictObject({
-  /** A client of the REST API, which registered a URL. */
+  /** A client of the REST API, which registered a URL; or `ALERTS_CLIENT`. */
   client: z.string(),
   /** Names the event to the receiver, the same however often it is posted. */
   id: z.string(),
   event: z.strictObject({
-    type: z.enum(["job.completed", "job.failed"]),
+    type: z.enum(["job.completed", "job.failed", "alert.begun", "alert.over"]),
     timestamp: z.iso.datetime(),
-    /** The job, as `GET /api/jobs/:id` shows it: without personal data. */
+    /** The job, as `GET /api/jobs/:id` shows it, or what the alert is about: without personal data. */
     data: z.looseObject({ id: z.string() }),
   }),
 });
 
 export type CallbackPayload = z.infer<typeof payload>;
 
-/** A client that handed a job in is told that it has ended. Handed on by `callbacks.ts`, once for each end. */
+/** A client that handed a job in is told that it has ended (`callbacks.ts`), or somebody of trouble (`alerts.ts`): once each. */
 export const callback = defineJobKind({
   name: "callback",
-  purpose: "A client is told that its job has ended",
+  purpose: "A client is told that its job has ended, or somebody of trouble",
   payload,
   key: ({ client, id }) => `${client} ${id}`,
   routes: [],

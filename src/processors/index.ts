@@ -18,7 +18,7 @@ import { provisioning } from "./provisioning.ts";
 import { termination } from "./termination.ts";
 import { verification } from "./verification.ts";
 
-export { callback, type CallbackPayload, provisioning };
+export { callback, type CallbackPayload, mail, provisioning };
 
 /** What the kinds need of the outside world, taken together. */
 export interface Services {

@@ -13,7 +13,8 @@ const LONGEST_OPEN_FACTOR = 300;
 
 /**
  * One vendor's breaker, in Redis, since an outage is the same for every worker: a hash of `failures` in a row, `open`
- * (ms, until when), `opened` (how often in a row), `probe` (ms, until when somebody is probing).
+ * (ms, until when), `since` (ms, when it first opened), `opened` (how often in a row), `probe` (ms, until when somebody is
+ * probing).
  */
 export interface Breaker {
   /** Whether a call may be made: null, or for how many milliseconds it may not. One caller at a time gets to probe. */
@@ -60,6 +61,7 @@ if breaker[1] or asked > 0 or failures >= tonumber(ARGV[3]) then
   local opened = tonumber(breaker[2] or 0)
   local length = math.max(asked, math.min(tonumber(ARGV[2]), tonumber(ARGV[1]) * 2 ^ math.min(opened, 20)))
   redis.call('HSET', KEYS[1], 'open', now + length, 'opened', opened + 1)
+  redis.call('HSETNX', KEYS[1], 'since', now)
   redis.call('HDEL', KEYS[1], 'probe')
 end
 return 0

@@ -25,8 +25,8 @@ const standing = z.object({
       doubts: count,
     }),
   ),
-  /** Whether a vendor's breaker is open, or its vendor has not answered well since it was. */
-  breakers: z.record(z.string(), z.boolean()),
+  /** For how long a vendor has not answered well, since its breaker opened (ms); absent where it is closed. */
+  awayMs: z.record(z.string(), count),
   /** Which share of a vendor's daily calls is used, as it last said; absent where none did lately. */
   used: z.record(z.string(), z.number()),
   /** Of the Redis that has the queues, in bytes; the limit is its own, or else the machine's. */
@@ -89,9 +89,10 @@ for _, kind in ipairs(redis.call('HVALS', prefix .. ':doubts')) do
   if kinds[kind] then kinds[kind].doubts = kinds[kind].doubts + 1 end
 end
 
-local breakers, used = {}, {}
+local away, used = {}, {}
 for vendor in string.gmatch(ARGV[3], '%S+') do
-  breakers[vendor] = redis.call('HEXISTS', prefix .. ':breaker:' .. vendor, 'open') == 1
+  local breaker = redis.call('HMGET', prefix .. ':breaker:' .. vendor, 'open', 'since')
+  if breaker[1] then away[vendor] = now - tonumber(breaker[2] or now) end
   local share = redis.call('HGET', prefix .. ':allowance:' .. vendor, 'used')
   if share then used[vendor] = tonumber(share) end
 end
@@ -100,7 +101,7 @@ local info = redis.call('INFO', 'memory')
 local function bytes(name) return tonumber(string.match(info, '[\\r\\n]' .. name .. ':(%d+)') or 0) end
 local limit = bytes('maxmemory')
 if limit == 0 then limit = bytes('total_system_memory') end
-return cjson.encode({ kinds = kinds, breakers = breakers, used = used, memory = { used = bytes('used_memory'), limit = limit } })
+return cjson.encode({ kinds = kinds, awayMs = away, used = used, memory = { used = bytes('used_memory'), limit = limit } })
 `);
 
 const VENDORS = Object.keys(VENDOR_NAMES) as Vendor[]; // an object literal has no other keys

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { lastSecondOf, monthInJapan, monthsAfter, runDateAfter } from "../../src/domain/japan-calendar.ts";
 import { cancellation } from "../../src/processors/cancellation.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { ADMINISTRATOR, type Fields, isProper, type Line, type Mail, openLine, type SandboxState } from "./line.ts";
+import { ADMINISTRATOR, type Fields, isProper, type Line, openLine, type SandboxState, textOf } from "./line.ts";
 
 /** `spec/rules.md`, "Cancellation", line by line, against the sandbox. The 25th rule: test/api/cancellation.test.ts. */
 
@@ -59,18 +59,6 @@ const endOf = async (account: string) =>
   (await line.state()).freebit.lines.find((each) => each.account === account)?.cancelDate;
 const properCalls = async () =>
   (await line.calls()).filter(isProper).map(({ vendor, operation }) => `${vendor} ${operation}`);
-
-/** The text of a mail as a person reads it; its HTML says the same (test/integrations/mail/letters.test.ts). */
-function textOf({ raw }: Mail): string {
-  const [, text = ""] = raw.split(/\r\n--[^\r\n]+\r\n/);
-  const [head = "", ...body] = text.split("\r\n\r\n");
-  const content = body.join("\r\n\r\n");
-  if (/base64/i.test(head)) return Buffer.from(content, "base64").toString("utf8");
-  const bytes = content
-    .replaceAll("=\r\n", "")
-    .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Buffer.from(bytes, "latin1").toString("utf8");
-}
 
 /** Nothing was written anywhere, and nobody was written to. */
 async function expectNothing() {

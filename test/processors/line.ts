@@ -266,6 +266,18 @@ export interface Mail {
   readonly raw: string;
 }
 
+/** The text of a mail as a person reads it; its HTML says the same (test/integrations/mail/letters.test.ts). */
+export function textOf({ raw }: Mail): string {
+  const [, text = ""] = raw.split(/\r\n--[^\r\n]+\r\n/);
+  const [head = "", ...body] = text.split("\r\n\r\n");
+  const content = body.join("\r\n\r\n");
+  if (/base64/i.test(head)) return Buffer.from(content, "base64").toString("utf8");
+  const bytes = content
+    .replaceAll("=\r\n", "")
+    .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
 /** What `GET /control/state` tells, as far as the tests look. */
 export interface SandboxState {
   readonly seed: Readonly<

@@ -6,7 +6,8 @@ import type { JobView } from "../../queues/job-view.ts";
 import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
 import { jobUrl } from "./group-page.ts";
-import { DESK_PATH, moment, type Visit } from "./visit.ts";
+import { DESK_PATH } from "../../domain/desk-path.ts";
+import { moment, type Visit } from "./visit.ts";
 
 export const accountUrl = (id: string) => `${DESK_PATH}/accounts/${encodeURIComponent(id)}`;
 

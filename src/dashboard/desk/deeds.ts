@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import * as z from "zod";
+import { groupUrl } from "../../domain/desk-path.ts";
 import { RATES } from "../../queues/retry-all.ts";
 import { closeFailed, retryFailed } from "../../queues/failed-job.ts";
 import { tellDeed } from "../../queues/story.ts";
@@ -7,7 +8,6 @@ import type { DeskContext } from "./context.ts";
 import { jobUrl, runUrl } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
-import { groupUrl } from "./now-page.ts";
 import { type Reply, sendDeskPage, sendWord } from "./visit.ts";
 
 /** What people do at the desk. Each is written to the audit log first: what cannot be written down is not done. */

@@ -2,13 +2,14 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import * as z from "zod";
 import { forgetFailed } from "../../queues/failed-job.ts";
 import type { FailureGroup } from "../../queues/failure-groups.ts";
+import { DESK_PATH } from "../../domain/desk-path.ts";
 import { NotAcceptedError } from "../../queues/intake.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import type { Cookies } from "../cookies.ts";
 import { AWAY, sayThatRedisIsAway } from "../redis-away.ts";
 import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
-import { causeIn } from "./causes.ts";
+import { causeIn } from "../../domain/causes.ts";
 import type { DeskContext } from "./context.ts";
 import { actOnJob, retryGroup, setRun } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
@@ -20,7 +21,7 @@ import { jobPage } from "./job-page.ts";
 import { LIVE } from "./live.ts";
 import { nowPage } from "./now-page.ts";
 import { standingShown } from "./standing.ts";
-import { chooseLang, DESK_PATH, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
+import { chooseLang, langOf, mayAct, type Reply, sendDeskPage, sendWord } from "./visit.ts";
 import { WORDS } from "./words.ts";
 
 const PAGE = 50;

@@ -1,3 +1,4 @@
+import { DESK_PATH } from "../../domain/desk-path.ts";
 import { html, type Html } from "../../domain/html.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import { accountId, to18 } from "../../domain/salesforce-id.ts";
@@ -5,7 +6,7 @@ import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
 import { accountUrl } from "./customer-page.ts";
 import { jobsTable } from "./group-page.ts";
-import { DESK_PATH, type Visit } from "./visit.ts";
+import { type Visit } from "./visit.ts";
 
 /** Nothing that a job is known by is longer than a caller's key may be. */
 export const LONGEST_QUESTION = 255;

@@ -1,11 +1,11 @@
+import { DESK_PATH, groupUrl } from "../../domain/desk-path.ts";
 import { html, type Html, joined } from "../../domain/html.ts";
 import type { FailureGroup } from "../../queues/failure-groups.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import { type Bulk, RATES } from "../../queues/retry-all.ts";
 import { NOTHING } from "../page.ts";
-import { causeIn, ownerOf } from "./causes.ts";
-import { groupUrl } from "./now-page.ts";
-import { DESK_PATH, mayAct, moment, type Visit } from "./visit.ts";
+import { causeIn, ownerOf } from "../../domain/causes.ts";
+import { mayAct, moment, type Visit } from "./visit.ts";
 
 export const jobUrl = (id: string) => `${DESK_PATH}/jobs/${encodeURIComponent(id)}`;
 export const runUrl = (id: string) => `${DESK_PATH}/runs/${encodeURIComponent(id)}`;

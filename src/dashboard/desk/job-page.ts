@@ -1,14 +1,14 @@
+import { groupUrl } from "../../domain/desk-path.ts";
 import { html, type Html, joined } from "../../domain/html.ts";
 import { accountId } from "../../domain/salesforce-id.ts";
 import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
-import { causeIn, ownerOf } from "./causes.ts";
 import { accountUrl } from "./customer-page.ts";
+import { causeIn, ownerOf } from "../../domain/causes.ts";
 import { mayBeEdited } from "./edit-page.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
-import { groupUrl } from "./now-page.ts";
 import { recordLinks, type RecordUrls } from "./record-links.ts";
 import { mayAct, moment, type Visit } from "./visit.ts";
 import { verdictOn } from "./verdict.ts";

@@ -1,12 +1,11 @@
+import { groupUrl } from "../../domain/desk-path.ts";
 import { html, type Html, joined } from "../../domain/html.ts";
 import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 import type { FailureGroup } from "../../queues/failure-groups.ts";
 import { NOTHING } from "../page.ts";
-import { causeIn, ownerOf } from "./causes.ts";
+import { causeIn, ownerOf } from "../../domain/causes.ts";
 import type { StandingShown } from "./standing.ts";
-import { age, DESK_PATH, moment, type Visit } from "./visit.ts";
-
-export const groupUrl = (id: string) => `${DESK_PATH}/groups/${encodeURIComponent(id)}`;
+import { age, moment, type Visit } from "./visit.ts";
 
 /** What needs a person, at a glance. */
 export function nowPage(groups: readonly FailureGroup[], standing: StandingShown, visit: Visit): Html {

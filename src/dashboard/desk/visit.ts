@@ -1,12 +1,10 @@
 import type { Request, Response } from "express";
+import { DESK_PATH } from "../../domain/desk-path.ts";
 import { html, type Html } from "../../domain/html.ts";
 import { type Cookies, readCookie } from "../cookies.ts";
 import { NOTHING, sendPage } from "../page.ts";
 import type { User } from "../users.ts";
 import type { Lang, Words } from "./words.ts";
-
-/** Where the desk lives. */
-export const DESK_PATH = "/desk";
 
 /** Who looks, and in which language. */
 export interface Visit {

@@ -1,3 +1,5 @@
+import { OWNER_NAMES } from "../../domain/causes.ts";
+
 /** What the desk's pages say, in both of their languages. */
 
 export type Lang = "en" | "ja";
@@ -16,12 +18,7 @@ const en = {
   first: "First",
   last: "Last",
   owner: "Whose job it is",
-  owners: {
-    operator: "Operator",
-    "salesforce admin": "Salesforce admin",
-    "whmcs admin": "WHMCS admin",
-    developer: "Developer",
-  },
+  owners: OWNER_NAMES.en,
   vendors: "Vendors",
   vendor: "Vendor",
   state: "State",
@@ -185,12 +182,7 @@ const ja: Words = {
   first: "最初",
   last: "最後",
   owner: "担当",
-  owners: {
-    operator: "オペレーター",
-    "salesforce admin": "Salesforce 管理者",
-    "whmcs admin": "WHMCS 管理者",
-    developer: "開発者",
-  },
+  owners: OWNER_NAMES.ja,
   vendors: "接続先",
   vendor: "接続先",
   state: "状態",

@@ -3,19 +3,23 @@ import http from "node:http";
 import https from "node:https";
 import type { LookupFunction } from "node:net";
 import { Webhook } from "standardwebhooks";
+import { ALERTS_CLIENT } from "../../domain/alert.ts";
 import { RejectedError } from "../../domain/errors.ts";
 import { isPublicAddress } from "../../domain/public-address.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
-import { callbackError, PrivateAddressError } from "./errors.ts";
+import { callbackError, PrivateAddressError, settingOf } from "./errors.ts";
 
-/** Posts events to the clients that registered a URL. Throws errors of `domain/errors.ts` only. */
+/** Posts events to the clients that registered a URL, and to whoever hears of alerts. Throws errors of `domain/errors.ts` only. */
 export interface Callbacks {
   /** Resolves once the client's receiver has taken the event. `id`: the same however often the event is posted. */
   post(client: string, id: string, event: object): Promise<void>;
 }
 
-export type CallbackSettings = Pick<Settings, "CALLBACK_URLS" | "CALLBACK_SECRETS" | "CALLBACK_PRIVATE">;
+export type CallbackSettings = Pick<
+  Settings,
+  "CALLBACK_URLS" | "CALLBACK_SECRETS" | "CALLBACK_PRIVATE" | "ALERT_WEBHOOK" | "ALERT_WEBHOOK_SECRET"
+>;
 
 /**
  * The client for receivers of callbacks, signing as the Standard Webhooks specification says. It connects by itself, by
@@ -23,13 +27,20 @@ export type CallbackSettings = Pick<Settings, "CALLBACK_URLS" | "CALLBACK_SECRET
  */
 export function callbackClient({ settings, call }: { settings: CallbackSettings; call: VendorCall }): Callbacks {
   const { CALLBACK_URLS: urls = [], CALLBACK_SECRETS: secrets = [], CALLBACK_PRIVATE: isPrivateAllowed } = settings;
+  const { ALERT_WEBHOOK: alerts, ALERT_WEBHOOK_SECRET: alertSecrets = [] } = settings;
+  const all = [
+    ...urls.map(({ client, url }) => ({ client, url, own: secrets.filter((one) => one.client === client) })),
+    ...(alerts === undefined
+      ? []
+      : [{ client: ALERTS_CLIENT, url: alerts, own: alertSecrets.map((secret) => ({ secret })) }]),
+  ];
   const receivers = new Map(
-    urls.map(({ client, url }) => [
+    all.map(({ client, url, own }) => [
       client,
       {
         url: new URL(url.reveal()),
         // Both secrets of a client that changes its secret: the receiver finds the one that it knows.
-        signers: secrets.filter((one) => one.client === client).map(({ secret }) => new Webhook(secret.reveal())),
+        signers: own.map(({ secret }) => new Webhook(secret.reveal())),
       },
     ]),
   );
@@ -115,6 +126,6 @@ function notSetUp(client: string): RejectedError {
     vendor: null,
     code: "callback-not-set-up",
     title: `There is no address for callbacks of ${client}.`,
-    detail: "It was taken out of CALLBACK_URLS since. Set it again and retry, or discard this job.",
+    detail: `It was taken out of ${settingOf(client)} since. Set it again and retry, or discard this job.`,
   });
 }

@@ -1,9 +1,13 @@
+import { ALERTS_CLIENT } from "../../domain/alert.ts";
 import { type ClassifiedError, RejectedError, UnavailableError } from "../../domain/errors.ts";
 
 /** What came of a post: a status with the receiver's `Retry-After`, or what was thrown before there was one. */
 export type Answer =
   | { readonly status: number; readonly retryAfter: string | undefined }
   | { readonly thrown: unknown };
+
+/** Where its address stands. */
+export const settingOf = (client: string) => (client === ALERTS_CLIENT ? "ALERT_WEBHOOK" : "CALLBACK_URLS");
 
 /** Thrown where a receiver's name stands for an address that callbacks may not go to. */
 export class PrivateAddressError extends Error {
@@ -26,7 +30,7 @@ export function callbackError(client: string, answer: Answer, now: Date): Classi
       vendor: null,
       code: "callback-gone",
       title: `The receiver of ${client} wants no more callbacks (${code}).`,
-      detail: "Take the client out of CALLBACK_URLS, or set its new address and retry.",
+      detail: `Take it out of ${settingOf(client)}, or set its new address there and retry.`,
     });
   }
   if (status === 408 || status === 429 || status >= 500) {
@@ -44,8 +48,7 @@ export function callbackError(client: string, answer: Answer, now: Date): Classi
     scope: "call",
     code: "callback-refused",
     title: `The receiver of ${client} refused a callback (${code}).`,
-    detail:
-      "Check its address in CALLBACK_URLS (redirects are not followed) and that it verifies with the secret in CALLBACK_SECRETS. It is tried again meanwhile.",
+    detail: `Check its address in ${settingOf(client)} (redirects are not followed) and that it verifies with the secret that stands beside it. It is tried again meanwhile.`,
   });
 }
 
@@ -55,8 +58,7 @@ function errorOfThrown(client: string, cause: unknown): ClassifiedError {
       vendor: null,
       code: "callback-private-address",
       title: `The receiver of ${client} is not on the public net.`,
-      detail:
-        "Its name stands for a private address, to which nothing was sent. Correct its DNS entry or CALLBACK_URLS, or set CALLBACK_PRIVATE=on where that is meant, then retry.",
+      detail: `Its name stands for a private address, to which nothing was sent. Correct its DNS entry or ${settingOf(client)}, or set CALLBACK_PRIVATE=on where that is meant, then retry.`,
       cause,
     });
   }
@@ -65,7 +67,7 @@ function errorOfThrown(client: string, cause: unknown): ClassifiedError {
     scope: "call",
     code: "callback-not-answered",
     title: `The receiver of ${client} did not answer.`,
-    detail: "It is tried again. If this goes on, check its address in CALLBACK_URLS, its certificate and the firewall.",
+    detail: `It is tried again. If this goes on, check its address in ${settingOf(client)}, its certificate and the firewall.`,
     cause,
   });
 }

@@ -1,5 +1,14 @@
+import { dayInJapan, minuteInJapan } from "../../domain/japan-calendar.ts";
+
 /** The languages that letters are written in. */
 export type Language = "ja" | "en";
+
+/** A moment as a clock in Japan shows it: 2026年12月31日 23:59, 31 December 2026, 23:59. */
+export function momentIn(language: Language, moment: Date): string {
+  const minute = minuteInJapan(moment);
+  const clock = [Math.floor(minute / 60), minute % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  return `${dayIn(language, dayInJapan(moment))}${language === "ja" ? " " : ", "}${clock}`;
+}
 
 const MONTHS = [
   "January",

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import mustache from "mustache";
+import { publicUrlOf } from "../../domain/desk-path.ts";
 import { RejectedError } from "../../domain/errors.ts";
 import type { Letter } from "../../domain/letter.ts";
 import type { Settings } from "../../settings.ts";
@@ -12,14 +13,14 @@ import { type LAYOUT, PAGES, type Surroundings, type View, viewOf } from "./view
 export interface Letters {
   /**
    * The finished mail. `key` is the mail job's natural key: the same key gives the same Message-ID, so that a mail that
-   * is sent again can be told from a second one. Throws `RejectedError` where the administrator has no address.
+   * is sent again can be told from a second one. Throws `RejectedError` where whoever of us it is for has no address.
    */
   render(letter: Letter, key: string): Message;
 }
 
 export type LetterSettings = Pick<
   Settings,
-  "MAIL_FROM" | "ADMIN_EMAIL" | "SALESFORCE_LOGIN_URL" | "WHMCS_URL" | "PUBLIC_URL" | "HOST" | "PORT"
+  "MAIL_FROM" | "ADMIN_EMAIL" | "ALERT_EMAILS" | "SALESFORCE_LOGIN_URL" | "WHMCS_URL" | "PUBLIC_URL" | "HOST" | "PORT"
 >;
 
 /** `templates/` beside `src/` and, after a build, beside `dist/`. */
@@ -33,7 +34,7 @@ export function openLetters({ settings, folder = TEMPLATES }: { settings: Letter
     brand: sender.name,
     salesforceUrl: settings.SALESFORCE_LOGIN_URL ?? "",
     whmcsUrl: settings.WHMCS_URL ?? "",
-    dashboardUrl: settings.PUBLIC_URL ?? `http://${settings.HOST}:${String(settings.PORT)}`,
+    dashboardUrl: publicUrlOf(settings),
   };
 
   return {
@@ -53,7 +54,7 @@ export function openLetters({ settings, folder = TEMPLATES }: { settings: Letter
         brand: sender.name,
         subject,
         language: first,
-        toCustomer: letter.to !== "administrator",
+        toCustomer: letter.template === "cancellation-confirmed",
         parts: parts.map((part, at) => ({
           language: part.language,
           first: at === 0,
@@ -62,7 +63,7 @@ export function openLetters({ settings, folder = TEMPLATES }: { settings: Letter
         })),
       });
       return {
-        to: letter.to === "administrator" ? administrator(settings) : letter.to,
+        to: addressOf(letter, settings),
         subject,
         text: `${withoutGaps(fillText(templates.layout.text, layout("text"))).trim()}\n`,
         html: mustache.render(templates.layout.html, layout("html")),
@@ -88,7 +89,9 @@ function senderOf(from: string | undefined): { readonly name: string; readonly d
   return { name: name.replace(/^"(.*)"$/, "$1").replaceAll(/\\(.)/g, "$1") || domain, domain };
 }
 
-function administrator({ ADMIN_EMAIL: address }: LetterSettings): string {
+function addressOf(letter: Letter, { ADMIN_EMAIL: administrator, ALERT_EMAILS: owners }: LetterSettings): string {
+  if (letter.template === "cancellation-confirmed") return letter.to;
+  const address = (letter.template === "alert" ? owners?.get(letter.to) : undefined) ?? administrator;
   if (address !== undefined) return address;
   throw new RejectedError({
     vendor: "mail",

@@ -93,6 +93,7 @@ export function readTemplates(folder: string): Templates {
       "cancellation-admin": writtenFor("cancellation-admin"),
       "cancellation-refused-admin": writtenFor("cancellation-refused-admin"),
       "due-today-admin": writtenFor("due-today-admin"),
+      alert: writtenFor("alert"),
     },
   };
   if (problems.length > 0) throw new TemplateError(folder, problems);

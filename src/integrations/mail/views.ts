@@ -1,5 +1,8 @@
+import { pageOf } from "../../domain/alert.ts";
+import { causeIn, OWNER_NAMES } from "../../domain/causes.ts";
+import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 import type { Letter, Template } from "../../domain/letter.ts";
-import { type Language, dayIn, monthIn } from "./dates.ts";
+import { type Language, dayIn, momentIn, monthIn } from "./dates.ts";
 
 /**
  * What a template may say: each variable, and of what sort it is. Templates are checked against this at start, and the
@@ -127,6 +130,30 @@ export const PAGES = {
     },
     mustSay: ["due", "service", "serviceId", "lastDay", "lineReturn", "opportunityUrl", "whmcsUrl", "more"],
   },
+  alert: {
+    languages: ["ja", "en"],
+    says: {
+      brand: "always",
+      over: "flag",
+      failures: "flag",
+      inDoubt: "flag",
+      away: "flag",
+      late: "flag",
+      name: "always",
+      promised: "maybe",
+      title: "maybe",
+      detail: "maybe",
+      code: "maybe",
+      step: "maybe",
+      jobs: "maybe",
+      customers: "maybe",
+      since: "always",
+      until: "maybe",
+      owner: "always",
+      url: "always",
+    },
+    mustSay: ["over", "failures", "away", "late", "inDoubt", "name", "title", "detail", "since", "owner", "url"],
+  },
 } as const satisfies Record<Template, Page>;
 
 /** What surrounds every letter: `layout.txt` and `layout.html`. */
@@ -202,8 +229,41 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
           opportunityUrl: `${around.salesforceUrl}/${due.opportunityId}`,
         })),
       } satisfies View<(typeof PAGES)["due-today-admin"]["says"]>;
+    case "alert":
+      return alertView(letter, language, around);
   }
 }
+
+function alertView(letter: Extract<Letter, { template: "alert" }>, language: Language, around: Surroundings) {
+  const { trouble, since, until } = letter;
+  const failures = trouble.what === "failures" ? trouble : null;
+  const cause = failures === null ? null : causeIn(language, failures);
+  return {
+    brand: around.brand,
+    over: until !== undefined,
+    failures: failures !== null,
+    inDoubt: failures?.code === "in-doubt",
+    away: trouble.what === "away",
+    late: trouble.what === "late",
+    name: trouble.what === "away" ? VENDOR_NAMES_IN[language][trouble.vendor] : trouble.kind,
+    promised: trouble.what === "late" ? String(Math.round(trouble.promisedMs / 60_000)) : null,
+    title: cause?.title ?? null,
+    detail: cause?.detail ?? null,
+    code: failures?.code ?? null,
+    step: failures?.step ?? null,
+    jobs: failures?.jobs.toString() ?? null,
+    customers: failures?.customers.toString() ?? null,
+    since: momentIn(language, new Date(since)),
+    until: until === undefined ? null : momentIn(language, new Date(until)),
+    owner: OWNER_NAMES[language][letter.to],
+    url: around.dashboardUrl + pageOf(trouble),
+  } satisfies View<(typeof PAGES)["alert"]["says"]>;
+}
+
+const VENDOR_NAMES_IN: Record<Language, Readonly<Record<Vendor, string>>> = {
+  ja: { ...VENDOR_NAMES, mail: "メールサーバー" },
+  en: VENDOR_NAMES,
+};
 
 interface Ended {
   readonly service: "Internet" | "SIM" | "VPN";

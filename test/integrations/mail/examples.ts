@@ -25,6 +25,18 @@ const toAdministrator = {
   jobId: "mZ3vKx0aQ9sT",
 } as const;
 const { opportunityId: _, ...withoutOpportunity } = toAdministrator;
+const PAYMENT_METHOD = {
+  what: "failures",
+  group: "provisioning~AddOrder~whmcs-payment-method",
+  kind: "provisioning",
+  step: "AddOrder",
+  code: "whmcs-payment-method",
+  vendor: "whmcs",
+  title: "WHMCS does not take the payment method.",
+  detail: "Set WHMCS_PAYMENT_METHOD to one that WHMCS knows, then retry.",
+  jobs: 47,
+  customers: 12,
+} as const;
 
 /** Letters of every template, with and without whatever may be absent. */
 export const EXAMPLES: Readonly<Record<string, Letter>> = {
@@ -82,11 +94,53 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     ],
     more: 4,
   },
+  "alert-failures": {
+    template: "alert",
+    to: "whmcs-admin",
+    since: "2026-11-24T03:00:00.000Z",
+    trouble: PAYMENT_METHOD,
+  },
+  "alert-in-doubt": {
+    template: "alert",
+    to: "operator",
+    since: "2026-11-24T03:00:00.000Z",
+    trouble: {
+      ...PAYMENT_METHOD,
+      group: "cancellation~cancel the line~in-doubt",
+      kind: "cancellation",
+      step: "cancel the line",
+      code: "in-doubt",
+      title: "Nobody can tell whether it happened.",
+      detail: "Look there, and say so on the job's page.",
+      jobs: 1,
+      customers: 1,
+    },
+  },
+  "alert-over": {
+    template: "alert",
+    to: "whmcs-admin",
+    since: "2026-11-24T03:00:00.000Z",
+    until: "2026-11-24T15:05:00.000Z",
+    trouble: { ...PAYMENT_METHOD, step: null },
+  },
+  "alert-away": {
+    template: "alert",
+    to: "operator",
+    since: "2026-11-24T03:00:00.000Z",
+    trouble: { what: "away", vendor: "mail" },
+  },
+  "alert-late": {
+    template: "alert",
+    to: "operator",
+    since: "2026-11-24T03:00:00.000Z",
+    trouble: { what: "late", kind: "provisioning", promisedMs: 900_000, sweep: false },
+  },
 };
 
 export const SETTINGS: LetterSettings = {
   MAIL_FROM: "SonixNet <portal@sonixnet.example>",
   ADMIN_EMAIL: "operations@sonixnet.example",
+  ALERT_EMAILS: new Map([["whmcs-admin", "billing@sonixnet.example"]]),
   SALESFORCE_LOGIN_URL: "https://sonixnet.my.salesforce.com",
   WHMCS_URL: "https://billing.sonixnet.example",
   PUBLIC_URL: "https://handoff.sonixnet.example",

@@ -64,6 +64,43 @@ describe("the customer", () => {
   });
 });
 
+describe("whoever can mend a trouble", () => {
+  test("gets it at the address of ALERT_EMAILS, and where there is none at ADMIN_EMAIL", () => {
+    expect(rendered("alert-failures").to).toBe("billing@sonixnet.example");
+    expect(rendered("alert-away").to).toBe("operations@sonixnet.example");
+  });
+
+  test("reads what failed, what to do and where, in both languages", () => {
+    const { subject, text, html } = rendered("alert-failures");
+    expect(subject).toBe("【SonixNet】provisioning の失敗 / [SonixNet] provisioning failed");
+    expect(text).not.toContain("お送りしています");
+    const url = "https://handoff.sonixnet.example/desk/groups/provisioning~AddOrder~whmcs-payment-method";
+    for (const part of [text, html]) {
+      expect(part).toMatch(
+        /WHMCS が支払方法を受け付けません。[^]*47 件[^]*12 名[^]*2026年11月24日 12:00[^]*WHMCS 管理者/,
+      );
+      expect(part).toMatch(
+        /does not take the payment method[^]*What to do: Set[^]*24 November 2026, 12:00[^]*WHMCS admin/,
+      );
+      expect(part.replaceAll("&#x2F;", "/").split(url)).toHaveLength(3);
+    }
+  });
+
+  test("reads of a doubt that only a person can settle it", () => {
+    expect(rendered("alert-in-doubt").text).toMatch(/人にしか判断できません[^]*Only a person can tell/);
+    expect(rendered("alert-failures").text).not.toMatch(/人にしか|Only a person/);
+  });
+
+  test("reads that a vendor is away, that work is late, and that it is over", () => {
+    expect(rendered("alert-away").text).toMatch(/メールサーバーが 5 分以上[^]*The mail server has not answered/);
+    expect(rendered("alert-late").text).toMatch(/約束の時間（15 分）[^]*longer than is promised \(15 minutes\)/);
+    const { subject, text } = rendered("alert-over");
+    expect(subject).toBe("【SonixNet】解消: provisioning の失敗 / [SonixNet] Over: provisioning failed");
+    expect(text).toMatch(/解消しました。[^]*2026年11月25日 00:05[^]*It is over\.[^]*Until: 25 November 2026, 00:05/);
+    expect(text).not.toMatch(/What to do|Jobs:/);
+  });
+});
+
 describe("the administrator", () => {
   test("gets mail at ADMIN_EMAIL, and the failure says so where there is none", () => {
     expect(rendered("admin-sim").to).toBe("operations@sonixnet.example");

@@ -1,8 +1,23 @@
-import type { Failure } from "../../queues/job-view.ts";
-import type { Lang, Words } from "./words.ts";
+import type { Reason, Vendor } from "./errors.ts";
 
 /** Who can mend what failed. */
-export type Owner = keyof Words["owners"];
+export const OWNERS = ["operator", "salesforce-admin", "whmcs-admin", "developer"] as const;
+export type Owner = (typeof OWNERS)[number];
+
+export const OWNER_NAMES: Readonly<Record<"en" | "ja", Readonly<Record<Owner, string>>>> = {
+  en: {
+    operator: "Operator",
+    "salesforce-admin": "Salesforce admin",
+    "whmcs-admin": "WHMCS admin",
+    developer: "Developer",
+  },
+  ja: {
+    operator: "オペレーター",
+    "salesforce-admin": "Salesforce 管理者",
+    "whmcs-admin": "WHMCS 管理者",
+    developer: "開発者",
+  },
+};
 
 /** Faults of our own programs, and of what one of them sent. */
 const OF_DEVELOPERS: ReadonlySet<string> = new Set([
@@ -37,11 +52,17 @@ const OF_WHMCS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whose job it is: by our own rule where it was one, else the vendor's admin. */
-export function ownerOf({ code, vendor }: Pick<Failure, "code" | "vendor">): Owner {
+export function ownerOf({ code, vendor }: { readonly code: string; readonly vendor: Vendor | null }): Owner {
   if (OF_DEVELOPERS.has(code)) return "developer";
-  if (vendor === "salesforce" || OF_SALESFORCE.has(code)) return "salesforce admin";
-  if (vendor === "whmcs" || OF_WHMCS.has(code)) return "whmcs admin";
-  return "operator";
+  if (OF_SALESFORCE.has(code)) return "salesforce-admin";
+  if (OF_WHMCS.has(code)) return "whmcs-admin";
+  return adminOf(vendor);
+}
+
+/** Who runs a vendor, as far as that is one of us. */
+export function adminOf(vendor: Vendor | null): Owner {
+  if (vendor === "salesforce") return "salesforce-admin";
+  return vendor === "whmcs" ? "whmcs-admin" : "operator";
 }
 
 /** What the causes that come up most mean, and what helps, in Japanese. In English every failure says so itself. */
@@ -177,10 +198,7 @@ const IN_JAPANESE: ReadonlyMap<string, readonly [title: string, detail: string]>
 ]);
 
 /** What happened and what to do about it. Of what has no words of its own in Japanese, the English ones are shown. */
-export function causeIn(
-  lang: Lang,
-  failure: Pick<Failure, "code" | "title" | "detail">,
-): { title: string; detail: string } {
+export function causeIn(lang: "en" | "ja", failure: Reason): { title: string; detail: string } {
   const translated = lang === "ja" ? IN_JAPANESE.get(failure.code) : undefined;
   if (translated === undefined) return { title: failure.title, detail: failure.detail };
   return { title: translated[0], detail: translated[1] };
