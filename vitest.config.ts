@@ -8,6 +8,7 @@ const LONGEST = [
   "test/chaos/workers.test.ts",
   "test/chaos/redis.test.ts",
   "test/chaos/others.test.ts",
+  "test/browser/group.test.ts",
   "test/e2e/interruptions.test.ts",
   "test/dashboard/sign-in.test.ts",
   "test/e2e/provisioning.test.ts",

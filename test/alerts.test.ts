@@ -49,7 +49,7 @@ beforeEach(async () => {
   await once(receiver.listen(0, "127.0.0.1"), "listening");
   line = await openLine({
     redis,
-    attempts: 1,
+    attempts: 12,
     environment: {
       PUBLIC_URL: "https://handoff.sonixnet.example",
       ALERT_EMAILS: `salesforce-admin=${SALESFORCE_ADMIN}`,

@@ -94,7 +94,7 @@ atTheDesk(
 
       await system.edit("Account", account, { WH_Account__c: 1012 });
       await page.keyboard.press("Shift+Tab");
-      await page.keyboard.press("Shift+Tab");
+      expect(await page.evaluate(FOCUSED)).toMatchObject({ text: expect.stringContaining("Why, if you like") });
       await page.keyboard.type("a client now");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "provisioning: is done" }).waitFor();

@@ -64,8 +64,14 @@ const place = (id: string) => ({ redis: engine.redis, prefix: engine.prefix, que
 async function failed(to: string, weighed = false): Promise<string> {
   const taken = await engine.accept(parcel, { to, sender: "Sato", weighed });
   if (taken.how !== "new") throw new Error("it is known");
-  await engine.until(taken.job.id, "failed");
+  await untilFailed(taken.job.id, 1);
   return taken.job.id;
+}
+/** BullMQ hears of a failure a moment after the ledger. */
+async function untilFailed(id: string, attempts: number): Promise<void> {
+  await expect
+    .poll(async () => [await queue().getJobState(id), (await engine.job(id)).attempts], { timeout: 10_000 })
+    .toEqual(["failed", attempts]);
 }
 
 describe("a failed job that is closed", () => {
@@ -76,14 +82,13 @@ describe("a failed job that is closed", () => {
     const id = await failed("Kyoto");
     for (let retry = 0; retry < retries; retry++) {
       await retryFailed(queue(), id);
-      await expect.poll(async () => (await engine.job(id)).attempts).toBe(retry + 2);
-      await engine.until(id, "failed");
+      await untilFailed(id, retry + 2);
     }
     answer = "taken";
     expect(await closeFailed(place(id), REASON)).toBe("closed");
     await retryFailed(queue(), id);
     expect(await engine.until(id, "completed")).toMatchObject({ outcome: "rejected", failure: { code: REASON.code } });
-    await expect.poll(async () => await queue().getJobState(id)).toBe("completed");
+    await expect.poll(async () => await queue().getJobState(id), { timeout: 10_000 }).toBe("completed");
     expect(sent).toEqual([]);
     expect(await openFailureGroups(engine).list()).toEqual([]);
   });
