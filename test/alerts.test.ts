@@ -49,7 +49,6 @@ beforeEach(async () => {
   await once(receiver.listen(0, "127.0.0.1"), "listening");
   line = await openLine({
     redis,
-    attempts: 12,
     environment: {
       PUBLIC_URL: "https://handoff.sonixnet.example",
       ALERT_EMAILS: `salesforce-admin=${SALESFORCE_ADMIN}`,
@@ -72,13 +71,18 @@ function alerting(intake: Alerting["intake"] = line.engine.intake): Alerting {
 }
 const look = (at: Date) => lookForTrouble(alerting(), at);
 
-/** What was told so far, by mail and by post, however often. */
+/** What was told so far, by mail and by post, each by a job of its own. */
 async function told() {
-  await line.rest();
-  const { mails } = await line.state();
+  const mails = await line.mails();
+  const posts = [...new Map(posted.map((one) => [one.id, one.event])).values()]; // one whose answer was lost came again
+  const jobs = async (kind: string) => await line.engine.queues.get(kind)?.getJobCountByTypes("completed", "failed");
+  expect({ mails: await jobs("mail"), posts: await jobs("callback") }).toEqual({
+    mails: mails.length,
+    posts: posts.length,
+  });
   return {
     mails: mails.map(({ to, subject }) => `${to.join()}: ${subject.replace(/^.* \/ /, "")}`),
-    posts: posted.map(({ event }) => `${event.type} ${String(event.data["id"])}`),
+    posts: posts.map(({ type, data }) => `${type} ${String(data["id"])}`),
   };
 }
 
