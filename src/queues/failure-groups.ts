@@ -45,7 +45,7 @@ local function join_group(id, group, now, failure, kept)
   redis.call('HSETNX', group .. ':about', 'first', now)
   redis.call('HSET', group .. ':about', 'last', now, 'failure', failure)
   redis.call('ZADD', group_index(group), now, string.sub(group, #group_index(group) + 2))
-  redis.call('ZREMRANGEBYSCORE', group_index(group), '-inf', now - kept)
+  redis.call('ZREMRANGEBYSCORE', group_index(group), '-inf', now - tonumber(kept))
   for _, part in ipairs({ '', ':about', ':whose' }) do redis.call('PEXPIRE', group .. part, kept) end
 end
 `;

@@ -103,6 +103,7 @@ it("no command of the scripts tells them apart either", async () => {
       ["PUBLISH", key, ""],
       ["ZADD", key, random.oneOf(["1", "2", "x"]), word()],
       ["ZREM", key, word()],
+      ["ZREMRANGEBYSCORE", key, "-inf", random.oneOf(["1", "x"])],
       ["ZRANGE", key, "0", "-1", "WITHSCORES"],
       ["RPUSH", key, word()],
       ["LTRIM", key, "-3", "-1"],

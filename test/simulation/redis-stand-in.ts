@@ -120,6 +120,14 @@ export function redisStandIn({
       if (set?.size === 0) entries.delete(key);
       return gone;
     },
+    ZREMRANGEBYSCORE([key = "", least = "", most]) {
+      const limit = Number(most);
+      if (least !== "-inf" || Number.isNaN(limit)) throw new RedisError("ERR min or max is not a float");
+      const set = sortedSetOf(key);
+      const gone = [...(set ?? [])].filter(([member, score]) => score <= limit && set?.delete(member) === true);
+      if (set?.size === 0) entries.delete(key);
+      return gone.length;
+    },
     /** The whole of it, with scores. */
     ZRANGE: ([key = ""]) =>
       [...(sortedSetOf(key) ?? [])]
