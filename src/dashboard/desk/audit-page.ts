@@ -1,6 +1,7 @@
 import { html, type Html, joined } from "../../domain/html.ts";
 import type { AuditEntry } from "../audit.ts";
 import { jobUrl } from "./group-page.ts";
+import { table } from "./table.ts";
 import { moment, type Visit } from "./visit.ts";
 
 /** `state failed`, `rate 20`, `simNumber (hidden) → (hidden)`. */
@@ -25,22 +26,7 @@ export function auditPage(entries: readonly AuditEntry[], { words, lang }: Visit
       </tr>`,
   );
   return html`<h1>${words.auditLog}</h1>
-    ${
-      entries.length === 0
-        ? html`<p>${words.auditEmpty}</p>`
-        : html`<div class="wide">
-            <table>
-              <thead>
-                <tr>
-                  ${joined(heads.map((head) => html`<th scope="col">${head}</th>`))}
-                </tr>
-              </thead>
-              <tbody>
-                ${joined(rows)}
-              </tbody>
-            </table>
-          </div>`
-    }`;
+    ${entries.length === 0 ? html`<p>${words.auditEmpty}</p>` : table(heads, rows)}`;
 }
 
 function aboutOf(to: AuditEntry["to"]): Html {

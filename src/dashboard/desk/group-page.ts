@@ -5,6 +5,7 @@ import type { JobView } from "../../queues/job-view.ts";
 import { type Bulk, RATES } from "../../queues/retry-all.ts";
 import { NOTHING } from "../page.ts";
 import { causeIn, ownerOf } from "../../domain/causes.ts";
+import { table } from "./table.ts";
 import { mayAct, moment, type Visit } from "./visit.ts";
 
 export const jobUrl = (id: string) => `${DESK_PATH}/jobs/${encodeURIComponent(id)}`;
@@ -96,18 +97,7 @@ export function jobsTable(jobs: readonly JobView[], { words, lang }: Visit): Htm
       </tr>`,
   );
   const heads = [words.job, words.kind, words.state, words.accepted, words.attempts];
-  return html`<div class="wide">
-    <table>
-      <thead>
-        <tr>
-          ${joined(heads.map((head) => html`<th scope="col">${head}</th>`))}
-        </tr>
-      </thead>
-      <tbody>
-        ${joined(rows)}
-      </tbody>
-    </table>
-  </div>`;
+  return table(heads, rows);
 }
 
 /** One retry of a group: how far it is, and what failed again. */

@@ -5,6 +5,7 @@ import type { FailureGroup } from "../../queues/failure-groups.ts";
 import { NOTHING } from "../page.ts";
 import { causeIn, ownerOf } from "../../domain/causes.ts";
 import type { StandingShown } from "./standing.ts";
+import { table } from "./table.ts";
 import { age, moment, type Visit } from "./visit.ts";
 
 /** What needs a person, at a glance. */
@@ -69,22 +70,7 @@ function vendorsTable({ vendors }: StandingShown, { words }: Visit): Html {
         <td>${used === null ? "–" : percent(used)}</td>
       </tr>`,
   );
-  return html`<div class="wide">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${words.vendor}</th>
-          <th scope="col">${words.state}</th>
-          <th scope="col">${words.lastWell}</th>
-          <th scope="col">${words.errorRate}</th>
-          <th scope="col">${words.callsUsed}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${joined(rows)}
-      </tbody>
-    </table>
-  </div>`;
+  return table([words.vendor, words.state, words.lastWell, words.errorRate, words.callsUsed], rows);
 }
 
 const percent = (share: number) => `${String(Math.floor(share * 100))} %`;
@@ -105,16 +91,5 @@ function kindsTable({ kinds }: StandingShown, { words }: Visit): Html {
       </tr>`,
   );
   const heads = [words.kind, words.failed, words.queued, words.running, words.later, words.oldest, words.promised];
-  return html`<div class="wide">
-    <table>
-      <thead>
-        <tr>
-          ${joined(heads.map((head) => html`<th scope="col">${head}</th>`))}
-        </tr>
-      </thead>
-      <tbody>
-        ${joined(rows)}
-      </tbody>
-    </table>
-  </div>`;
+  return table(heads, rows);
 }
