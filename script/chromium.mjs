@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { chmod, cp, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -27,8 +27,12 @@ export async function ensureChromium() {
     if (await runs(given)) return { program: given };
     throw new SetupError(`CHROMIUM is ${given}, which does not run as a Chromium.`);
   }
-  for (const program of ["chromium", "chromium-browser", "google-chrome"]) {
-    if (await runs(program)) return { program };
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    // Who drives it looks at no PATH.
+    for (const folder of (process.env.PATH ?? "").split(path.delimiter)) {
+      const program = path.join(folder, name);
+      if (existsSync(program) && (await runs(program))) return { program };
+    }
   }
   const { glibcVersionRuntime } = process.report.getReport().header;
   if (process.platform !== "linux" || process.arch !== "x64" || glibcVersionRuntime === undefined)

@@ -133,11 +133,11 @@ await asProgram(async () => console.log(JSON.stringify(await ensureChromium())) 
 
   it("is the one on the PATH, by any of its names", async () => {
     await program("google-chrome", "exit 0");
-    expect(await found("find-chromium.mjs")).toEqual({ program: "google-chrome" });
+    expect(await found("find-chromium.mjs")).toEqual({ program: path.join(machine, "bin", "google-chrome") });
     await program("chromium-browser", `echo "please install the snap" >&2; exit 1`);
-    expect(await found("find-chromium.mjs")).toEqual({ program: "google-chrome" });
+    expect(await found("find-chromium.mjs")).toEqual({ program: path.join(machine, "bin", "google-chrome") });
     await program("chromium", "exit 0");
-    expect(await found("find-chromium.mjs")).toEqual({ program: "chromium" });
+    expect(await found("find-chromium.mjs")).toEqual({ program: path.join(machine, "bin", "chromium") });
   });
 
   it("is the one that CHROMIUM names, or none", async () => {
