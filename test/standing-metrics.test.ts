@@ -34,7 +34,7 @@ const parcel: AnyJobKind = defineJobKind({
   key: ({ to }) => to,
   routes: [],
   async run({ to }, step) {
-    await step("send", "park", async () => {
+    await step("send", { told: { believe: () => to } }, async () => {
       trouble();
       return to;
     });

@@ -74,7 +74,9 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.2rem; 
 dt { color: var(--muted); }
 dd { margin: 0; }
 .action { max-width: 40rem; margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); gap: .8rem; }
-.action p { margin: 0; }
+.action p, .action h2 { margin: 0; }
+.choice { display: flex; align-items: center; gap: .6rem; }
+.choice input { width: 1.2rem; min-height: 1.2rem; }
 select { min-height: 2.85rem; padding: .55rem .75rem; font: inherit; font-weight: 400; color: inherit; background: var(--ground); border: 1px solid var(--muted); border-radius: .55rem; }
 .buttons { display: flex; flex-wrap: wrap; gap: .7rem; }
 button.quiet { background: transparent; color: var(--accent); border: 1px solid var(--accent); }

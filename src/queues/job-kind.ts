@@ -6,10 +6,25 @@ import type { Reason, Vendor } from "../domain/errors.ts";
  * What to do when an earlier attempt was cut off inside a step, between asking and hearing. There is no default.
  *
  * - `"repeat"`: the same write twice is the same as once.
- * - `{ find }`: look whether it happened; `undefined` means that it did not. A look that fails leaves the doubt.
- * - `"park"`: nothing can tell; a person decides.
+ * - `{ find }`: look whether it happened; `undefined` means that it did not. A look that fails leaves the doubt. With
+ *   `told` a person decides where the look itself cannot tell (it throws an `InDoubtError`).
+ * - `{ told }`: the step is parked. Nothing can tell; a person decides.
  */
-export type IfInDoubt<T> = "repeat" | "park" | { readonly find: () => Promise<T | undefined> };
+export type IfInDoubt<T> =
+  | "repeat"
+  | { readonly find: () => Promise<T | undefined>; readonly told?: Told<T> }
+  | { readonly find?: undefined; readonly told: Told<T> };
+
+/** How a person's word settles a step. That it did not happen needs no more; it is then done again. */
+export interface Told<T> {
+  /** The name of the id that they must give to say that it happened; absent: nothing more is asked. */
+  readonly asks?: string;
+  /**
+   * What the step gives where they say that it happened. `id`: what they gave, to be checked with the other system where
+   * that can be asked: throws a `RejectedError` where it says otherwise.
+   */
+  readonly believe: (id: string) => Promise<T> | T;
+}
 
 /** Values that a step can remember: whatever JSON keeps as it is. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };

@@ -11,7 +11,8 @@
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
- *   `looks` (how often it was looked for in vain), `result` (sealed), `ms` (how long it took)
+ *   `looks` (how often it was looked for in vain), `asks` (a person is asked about it: the name of the id that they give, or empty),
+ *   `said` (what they said, sealed), `result` (sealed), `ms` (how long it took)
  *
  * What a step gave is not sent by itself: it goes along with the next call as a note (four arguments: step, effect (0 or 1),
  * sealed result, how long it took (ms)), which is written before anything else.

@@ -109,7 +109,13 @@ export type Claim =
   | { readonly state: "done"; readonly sealed: string }
   | { readonly state: "in flight"; readonly forMs: number }
   | { readonly state: "fresh" }
-  | { readonly state: "cut off"; readonly mayLandForMs: number; readonly looks: number };
+  | { readonly state: "cut off"; readonly mayLandForMs: number; readonly looks: number; readonly said: string };
+
+/** What a person said about a step in doubt. `id`: empty where the step asks for none. */
+export type Said = { readonly happened: false } | { readonly happened: true; readonly id: string };
+
+/** What became of a person's word. `later`: the step may still land, so that nobody can say yet. `answered`: somebody was quicker. */
+export type Settled = "settled" | "later" | "answered" | "not in doubt";
 
 export type Beginning =
   | { readonly state: "ended"; readonly outcome: Outcome }
@@ -153,6 +159,7 @@ export function openLedger({
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
+  const aboutSaid = (id: string, step: string) => `${id} said of ${step}`;
   /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
   const turnMs = timing.leaseMs + timing.settleMs;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
@@ -162,6 +169,20 @@ export function openLedger({
       sealing.seal({ result }, about(job, step)),
       Math.round(ms),
     ]);
+
+  const opened = (sealed: string, about: string, step: string): unknown => {
+    try {
+      return sealing.open(sealed, about);
+    } catch (cause) {
+      throw new RejectedError({
+        code: "unreadable-result",
+        title: `What the step "${step}" gave cannot be read.`,
+        detail: "A key was taken out of DATA_KEY too early: put it back, then retry.",
+        vendor: null,
+        cause,
+      });
+    }
+  };
 
   const onceKey = ({ client, key }: { client: string; key: string }) => `${prefix}:once:${digest(`${client} ${key}`)}`;
 
@@ -254,7 +275,7 @@ export function openLedger({
       by: string,
       { suspect, notes }: { suspect: boolean; notes: readonly Note[] },
     ): Promise<Claim> {
-      const [state, first = "", second] = strings(
+      const [state, first = "", second, said = ""] = strings(
         await stepScripts.claim(
           redis,
           [ledgerKey(job.id), ...turnOf(job)],
@@ -264,7 +285,7 @@ export function openLedger({
       if (state === "done") return { state, sealed: first };
       if (state === "in flight") return { state, forMs: Number(first) };
       if (state === "fresh" || state === "overtaken") return { state };
-      return { state: "cut off", mayLandForMs: Number(first), looks: Number(second) };
+      return { state: "cut off", mayLandForMs: Number(first), looks: Number(second), said };
     },
 
     /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
@@ -280,17 +301,20 @@ export function openLedger({
 
     /** What a step gave, by its seal. Throws `RejectedError` where no key opens it (any more). */
     open(job: JobKeys, step: string, sealed: string): unknown {
-      try {
-        return (sealing.open(sealed, about(job, step)) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
-      } catch (cause) {
-        throw new RejectedError({
-          code: "unreadable-result",
-          title: `What the step "${step}" gave cannot be read.`,
-          detail: "A key was taken out of DATA_KEY too early: put it back, then retry.",
-          vendor: null,
-          cause,
-        });
-      }
+      return (opened(sealed, about(job, step), step) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
+    },
+
+    /** What a person said about a step, by its seal; throws as `open` does. */
+    openSaid(job: JobKeys, step: string, sealed: string): Said {
+      return opened(sealed, aboutSaid(job.id, step), step) as Said; // sealed by `settle`, and nobody else can
+    },
+
+    /** Writes down what a person says about a step that is in doubt; the job goes on by it once it is retried. */
+    async settle(queue: Queue, id: string, step: string, said: Said): Promise<Settled> {
+      const keys = [ledgerKey(id), queue.toKey("failed")];
+      const args = [id, step, sealing.seal(said, aboutSaid(id, step)), said.happened ? 1 : 0];
+      const answer = await stepScripts.settle(redis, keys, args);
+      return answer === 1 ? "settled" : answer === -1 ? "later" : answer === -2 ? "answered" : "not in doubt";
     },
 
     /** Writes notes down at once; whether no other worker was there before with other results. */
@@ -302,14 +326,15 @@ export function openLedger({
       await stepScripts.release(redis, [ledgerKey(job.id)], [step, by]);
     },
 
-    /** `mayLandForMs`: null leaves it as it was. `looked`: in vain. */
+    /** `mayLandForMs`: null leaves it as it was. `looked`: in vain. `asks`: what a person is asked for (see `Told`); null where nobody is. */
     async doubt(
       job: JobKeys,
       step: string,
       by: string,
-      { mayLandForMs, looked }: { mayLandForMs: number | null; looked: boolean },
+      { mayLandForMs, looked, asks }: { mayLandForMs: number | null; looked: boolean; asks: string | null },
     ): Promise<void> {
-      await stepScripts.doubt(redis, [ledgerKey(job.id)], [step, by, mayLandForMs ?? -1, looked ? 1 : 0]);
+      const args = [step, by, mayLandForMs ?? -1, looked ? 1 : 0, asks === null ? 0 : 1, asks ?? ""];
+      await stepScripts.doubt(redis, [ledgerKey(job.id)], args);
     },
 
     /** Ends an attempt, but not the job; false where another one has begun since, by which the job goes on. */

@@ -5,7 +5,8 @@ import { script } from "./script.ts";
  * Claims a step whose effect must not happen twice. KEYS: ledger, and the turn. ARGV: step, by, suspect (0 or 1), lease
  * (ms), how long a request may land after the lease began (ms), id, notes.
  * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight' and
- * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), and how often it was looked for.
+ * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), how often it was looked for, and what a person
+ * said about it (sealed; or an empty text).
  */
 export const claim = script(`${RECORD}${OVERTAKEN}${CHANGED}
 if record(7) or overtaken(ARGV[2]) then return { 'overtaken' } end
@@ -31,7 +32,7 @@ if ours then look = step.look elseif step then look = true end
 local lands = look and now or now + tonumber(ARGV[5])
 step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = lands }
 local reply = { 'fresh' }
-if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks } end
+if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks, step.said or '' } end
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
@@ -60,7 +61,7 @@ if not stored then return 0 end
 local step = cjson.decode(stored)
 if step.by ~= ARGV[2] then return 0 end
 local now = now_ms()
-step.lease, step.lands, step.looks = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0
+step.lease, step.lands, step.looks, step.said = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0, nil
 redis.call('HSET', KEYS[1], field, cjson.encode(step))
 return 1
 `);
@@ -76,7 +77,10 @@ end
 return 0
 `);
 
-/** Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to add. */
+/**
+ * Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to
+ * add, whether a person is asked (0 or 1; what one said before is then forgotten), the name of the id that they give (or empty).
+ */
 export const doubt = script(`${CHANGED}
 local now = now_ms()
 local field = 'step ' .. ARGV[1]
@@ -87,9 +91,29 @@ if stored then
     step.state, step.at, step.lease = 'in-doubt', now, nil
     if tonumber(ARGV[3]) >= 0 then step.lands = now + tonumber(ARGV[3]) end
     step.looks = step.looks + tonumber(ARGV[4])
+    if ARGV[5] == '1' then step.asks, step.said = ARGV[6], nil end
     redis.call('HSET', KEYS[1], field, cjson.encode(step))
     changed()
   end
 end
 return 0
+`);
+
+/**
+ * Takes down what a person says about a step in doubt. KEYS: ledger, BullMQ's failed jobs. ARGV: id, step, what they say
+ * (sealed), whether it happened (0 or 1). Returns 1; 0 where the job has not failed (any more) or the step asks nobody; -1 where it
+ * may still land, so that it cannot be said yet that it did not happen; -2 where somebody has said something already.
+ */
+export const settle = script(`${CHANGED}
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('HEXISTS', KEYS[1], 'failed') == 0 then return 0 end
+local field = 'step ' .. ARGV[2]
+local stored = redis.call('HGET', KEYS[1], field)
+local step = stored and cjson.decode(stored)
+if not step or step.state ~= 'in-doubt' or not step.asks then return 0 end
+if step.said then return -2 end
+if ARGV[4] == '0' and math.max(step.lands or 0, step.lease or 0) > now_ms() then return -1 end
+step.said = ARGV[3]
+redis.call('HSET', KEYS[1], field, cjson.encode(step))
+changed()
+return 1
 `);

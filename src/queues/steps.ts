@@ -3,10 +3,11 @@ import {
   InDoubtError,
   isClassified,
   nothingHappened,
+  RejectedError,
   UnknownOutcomeError,
 } from "../domain/errors.ts";
-import type { IfInDoubt, Step } from "./job-kind.ts";
-import type { JobKeys, Ledger, Note, Remembered } from "./ledger.ts";
+import type { IfInDoubt, Step, Told } from "./job-kind.ts";
+import type { Claim, JobKeys, Ledger, Note, Remembered, Said } from "./ledger.ts";
 
 /** Thrown to end an attempt that is not a failure: the job comes back later, and no attempt is spent. */
 export class ComeBackLater extends Error {
@@ -106,7 +107,11 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
     }
   };
 
-  const performed = async <T>(name: string, ifInDoubt: IfInDoubt<T>, perform: () => Promise<T>): Promise<T> => {
+  const performed = async <T>(
+    name: string,
+    ifInDoubt: Exclude<IfInDoubt<T>, "repeat">,
+    perform: () => Promise<T>,
+  ): Promise<T> => {
     let result: T;
     try {
       result = await perform();
@@ -115,7 +120,8 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       if (nothingHappened(error)) await ledger.release(job, name, by);
       else {
         const mayStillLand = error instanceof UnknownOutcomeError && error.mayStillLand;
-        await ledger.doubt(job, name, by, { mayLandForMs: mayStillLand ? ledger.timing.settleMs : 0, looked: false });
+        const mayLandForMs = mayStillLand ? ledger.timing.settleMs : 0;
+        await ledger.doubt(job, name, by, { mayLandForMs, looked: false, asks: asksAfter(error, ifInDoubt) });
       }
       throw error;
     }
@@ -123,9 +129,9 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   };
 
   /** Takes down what a step gave. Where nothing could tell afterwards, not even the moment until the next call may pass. */
-  const done = async <T>(name: string, ifInDoubt: IfInDoubt<T>, result: T): Promise<T> => {
+  const done = async <T>(name: string, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">, result: T): Promise<T> => {
     notes.push({ step: name, effect: true, result, ms: performance.now() - beganAt });
-    if (ifInDoubt === "park") {
+    if (ifInDoubt.find === undefined) {
       await ledger.note(job, notes);
       notes.length = 0;
     }
@@ -136,29 +142,19 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   const lookFor = async <T>(
     name: string,
     ifInDoubt: Exclude<IfInDoubt<T>, "repeat">,
-    { mayLandForMs, looks }: { mayLandForMs: number; looks: number },
+    { mayLandForMs, looks, said }: Extract<Claim, { state: "cut off" }>,
   ): Promise<T | undefined> => {
-    if (ifInDoubt === "park") {
-      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
-      throw new InDoubtError({
-        code: "in-doubt",
-        title: `It is not known whether "${name}" happened.`,
-        detail:
-          "No program can find out, so nothing is sent again by itself. Look in the other system whether it is there, and settle by hand what is missing.",
-        vendor: null,
-      });
-    }
-
     let trace: T | undefined;
     try {
-      trace = await ifInDoubt.find();
-    } catch (error) {
-      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
-      throw classify(error);
+      trace = await lookUp(name, ifInDoubt, said === "" ? null : ledger.openSaid(job, name, said));
+    } catch (thrown) {
+      const error = classify(thrown);
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false, asks: asksAfter(error, ifInDoubt) });
+      throw error;
     }
     if (trace !== undefined) return trace;
     if (mayLandForMs > 0) {
-      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: true });
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: true, asks: null });
       const nextLookMs = Math.min(mayLandForMs + 1, untilNextLook(looks, ledger.timing.settleMs));
       throw new ComeBackLater(`"${name}" may still arrive`, nextLookMs);
     }
@@ -176,6 +172,63 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   };
 
   return { step, names, inside: () => inside, notes };
+}
+
+/** What came of a step by whoever can tell: the other system, or else the person who was asked. */
+async function lookUp<T>(
+  name: string,
+  { find, told }: Exclude<IfInDoubt<T>, "repeat">,
+  said: Said | null,
+): Promise<T | undefined> {
+  if (find !== undefined) {
+    let trace: T | undefined;
+    try {
+      trace = await find();
+    } catch (error) {
+      if (said === null || !(error instanceof InDoubtError)) throw error;
+      return await believed(name, told, said);
+    }
+    if (trace === undefined && said?.happened === true) throw saidOtherwise(name, "it does not show it");
+    return trace;
+  }
+  if (said === null) throw parked(name);
+  return await believed(name, told, said);
+}
+
+async function believed<T>(name: string, told: Told<T> | undefined, said: Said): Promise<T | undefined> {
+  if (!said.happened) return undefined;
+  if (told === undefined) throw parked(name); // another version of the kind asked
+  try {
+    return await told.believe(said.id);
+  } catch (error) {
+    if (error instanceof RejectedError) throw saidOtherwise(name, error.title);
+    throw error;
+  }
+}
+
+function parked(name: string): InDoubtError {
+  return new InDoubtError({
+    code: "in-doubt",
+    title: `It is not known whether "${name}" happened.`,
+    detail:
+      "No program can find out, so nothing is sent again by itself. Look in the other system whether it is there, and say so on the job's page at the desk.",
+    vendor: null,
+  });
+}
+
+function saidOtherwise(name: string, why: string): InDoubtError {
+  return new InDoubtError({
+    code: "in-doubt",
+    title: `Somebody said that "${name}" happened, and the other system says otherwise.`,
+    detail: `It says: ${why} Nothing was sent again. Look there once more, and answer anew on the job's page at the desk.`,
+    vendor: null,
+  });
+}
+
+/** What a person is asked for about a step that ended in `error`; null where nobody is asked. */
+function asksAfter<T>(error: ClassifiedError, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">): string | null {
+  if (!(error instanceof InDoubtError) || ifInDoubt.told === undefined) return null;
+  return ifInDoubt.told.asks ?? "";
 }
 
 /** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */

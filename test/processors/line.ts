@@ -181,7 +181,7 @@ export async function openLine({
     ): Promise<Outcome> {
       if (services === undefined) throw new Error("the engine has not made its services yet");
       const step: Step = async (_name, ifInDoubt, perform) => {
-        const found = looksFirst && typeof ifInDoubt === "object" ? await ifInDoubt.find() : undefined;
+        const found = looksFirst && typeof ifInDoubt === "object" ? await ifInDoubt.find?.() : undefined;
         return found ?? (await perform());
       };
       return await kind.run(kind.payload.parse(payload), step, services, {

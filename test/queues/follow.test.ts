@@ -24,7 +24,11 @@ const parcel: AnyJobKind = defineJobKind({
   key: ({ to }) => to,
   routes: [],
   async run(_payload, step) {
-    await step("send", "park", () => new Promise<string>((resolve) => (send = () => resolve("sent"))));
+    await step(
+      "send",
+      { told: { believe: () => "sent" } },
+      () => new Promise<string>((resolve) => (send = () => resolve("sent"))),
+    );
     trouble?.();
     return { outcome: "done", result: {} };
   },

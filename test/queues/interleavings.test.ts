@@ -87,7 +87,7 @@ describe("a claim", () => {
     await engine.ledger.begin(keys, "this attempt", { stalls: 0, made: 0 });
     const claim = () => engine.ledger.claim(keys, "send", "this attempt", { suspect: false, notes: [] });
     expect([await claim(), await claim()]).toEqual([{ state: "fresh" }, { state: "fresh" }]);
-    await engine.ledger.doubt(keys, "send", "this attempt", { mayLandForMs: 0, looked: false });
+    await engine.ledger.doubt(keys, "send", "this attempt", { mayLandForMs: 0, looked: false, asks: null });
     await engine.ledger.begin(keys, "a later attempt", { stalls: 0, made: 0 });
     const later = () => engine.ledger.claim(keys, "send", "a later attempt", { suspect: false, notes: [] });
     expect([(await later()).state, (await later()).state]).toEqual(["cut off", "cut off"]);

@@ -82,7 +82,7 @@ describe("a step", () => {
       throw neverGotThrough();
     });
     const { id, engine } = await begin(async (step) => {
-      await step("send", "park", () => post.send("book"));
+      await step("send", { told: { believe: () => "book" } }, () => post.send("book"));
     });
     engine.work();
     await engine.until(id, "completed");
@@ -179,7 +179,7 @@ describe("a step", () => {
       throw lostAnswer();
     });
     const { id, kind, engine } = await begin(async (step) => {
-      await step("send", "park", () => post.send("book"));
+      await step("send", { told: { believe: () => "book" } }, () => post.send("book"));
     });
     engine.work();
     const job = await engine.until(id, "failed");

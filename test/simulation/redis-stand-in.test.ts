@@ -251,6 +251,7 @@ function anyOperation(random: Random): Operation {
         await engine.ledger.doubt(keys(engine), step, by, {
           mayLandForMs: suspect ? null : 30_000,
           looked: chance < 0.7,
+          asks: chance < 0.3 ? "callId" : null,
         }),
     },
     {

@@ -8,6 +8,7 @@ import type { DeskContext } from "./context.ts";
 import { jobUrl, runUrl } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
+import { askingStep } from "./verdict.ts";
 import { type Reply, sendDeskPage, sendWord } from "./visit.ts";
 
 /** What people do at the desk. Each is written to the audit log first: what cannot be written down is not done. */
@@ -18,6 +19,18 @@ const whyIfAny = z.string().trim().max(300);
 const jobDeed = z.discriminatedUnion("what", [
   z.object({ what: z.literal("retry"), why: whyIfAny }),
   z.object({ what: z.enum(["discard", "reveal"]), why }),
+  z.object({
+    what: z.literal("settle"),
+    step: z.string(),
+    happened: z.enum(["yes", "no"]),
+    /** What steps give is told by ids: nothing personal looks like this. */
+    id: z
+      .string()
+      .trim()
+      .regex(/^[\w.-]{0,40}$/)
+      .default(""),
+    why,
+  }),
 ]);
 const groupDeed = z.object({
   why: whyIfAny,
@@ -29,7 +42,10 @@ const runDeed = z.object({ state: z.enum(["running", "paused", "aborted"]) });
 export async function actOnJob(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {
   const { words, user } = response.locals;
   const asked = jobDeed.safeParse(request.body);
-  if (!asked.success) return sendWord(response, 400, words.needsReason, jobUrl(id));
+  if (!asked.success) {
+    const isAnswer = z.object({ what: z.literal("settle") }).safeParse(request.body).success;
+    return sendWord(response, 400, isAnswer ? words.needsAnswer : words.needsReason, jobUrl(id));
+  }
   const file = await readJobFile(desk, id);
   const queue = desk.queues()?.get(file?.view.kind ?? "");
   if (file === null || queue === undefined) return sendWord(response, 404, words.unknownJob);
@@ -47,6 +63,30 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       await desk.audit.record({ who: by, what: "job retried", to, why: note.why, before: { state: file.view.state } });
       if (!(await retryFailed(queue, id))) return sendWord(response, 409, words.notFailed, jobUrl(id));
       await tellDeed(desk.redis, desk.prefix, id, { what: "retried", ...note });
+      return response.redirect(303, jobUrl(id));
+    }
+    case "settle": {
+      const { step, happened, id: given } = asked.data;
+      const asking = askingStep(file);
+      if (asking?.name !== step) return sendWord(response, 409, words.notInDoubt, jobUrl(id));
+      if (happened === "yes" && (asking.asks === "") !== (given === ""))
+        return sendWord(response, 400, words.needsAnswer, jobUrl(id));
+      const said = happened === "yes" ? ({ happened: true, id: given } as const) : ({ happened: false } as const);
+      const before = { step: "in-doubt" };
+      await desk.audit.record({
+        who: by,
+        what: "doubt settled",
+        to: { ...to, step },
+        why: note.why,
+        before,
+        after: said,
+      });
+      const settled = await desk.ledger.settle(queue, id, step, said);
+      if (settled === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
+      if (settled === "answered") return sendWord(response, 409, words.answered, jobUrl(id));
+      if (settled === "not in doubt") return sendWord(response, 409, words.notInDoubt, jobUrl(id));
+      await tellDeed(desk.redis, desk.prefix, id, { what: "settled", ...note });
+      await retryFailed(queue, id);
       return response.redirect(303, jobUrl(id));
     }
     case "discard": {

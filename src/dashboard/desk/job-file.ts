@@ -87,10 +87,12 @@ function openedPayload(
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
   const keys = { id: view.id, kind: view.kind, natural: "", turn: null };
   return view.steps.map(({ name, state, at }) => {
-    const { effect, result, ms } = JSON.parse(record[`step ${name}`] ?? "{}") as {
+    const { effect, result, ms, asks, said } = JSON.parse(record[`step ${name}`] ?? "{}") as {
       effect?: boolean;
       result?: string;
       ms?: number;
+      asks?: string;
+      said?: string;
     }; // the ledger's scripts wrote it
     return {
       name,
@@ -98,6 +100,8 @@ function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view:
       at,
       effect: effect === true,
       ms: ms ?? null,
+      asks: asks ?? null,
+      isSaid: said !== undefined,
       made: result === undefined ? {} : madeBy(ledger, keys, name, result),
     };
   });

@@ -11,7 +11,7 @@ import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
 import { recordLinks, type RecordUrls } from "./record-links.ts";
 import { mayAct, moment, type Visit } from "./visit.ts";
-import { verdictOn } from "./verdict.ts";
+import { askingStep, verdictOn } from "./verdict.ts";
 
 /** One job: what is wrong, whether a retry is safe, the one button, and its whole story. */
 export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "hidden" | "revealed" = "hidden"): Html {
@@ -22,7 +22,7 @@ export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "h
     </div>
     <p class="muted"><code>${view.id}</code></p>
     <div data-live>
-      ${failureOf(file, visit)}${verdictOf(file, visit)}
+      ${failureOf(file, visit)}${verdictOf(file, visit)}${mayAct(visit) ? doubtOf(file, visit) : NOTHING}
       ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING}
     </div>
     ${explainedOf(file, visit)}
@@ -54,6 +54,23 @@ function verdictOf(file: JobFile, { words }: Visit): Html {
       ${joined(said.map((line) => html`<li>${line}</li>`))}
     </ul>
   </section>`;
+}
+
+/** Asks whether a step happened: whoever answers has looked in the other system. */
+function doubtOf(file: JobFile, { words }: Visit): Html {
+  const step = askingStep(file);
+  if (step === null) return NOTHING;
+  const { asks } = step;
+  return html`<form class="action" method="post" action="${jobUrl(file.view.id)}">
+    <h2>${words.didItHappen(step.name)}</h2>
+    <p class="muted">${words.didItHappenHelp}</p>
+    <input type="hidden" name="step" value="${step.name}" />
+    <label class="choice"><input type="radio" name="happened" value="yes" required />${words.itHappened}</label>
+    ${asks === "" ? NOTHING : html`<label>${words.itGave(asks)}<input name="id" maxlength="40" autocomplete="off" /></label>`}
+    <label class="choice"><input type="radio" name="happened" value="no" required />${words.itDidNot}</label>
+    <label>${words.why}<input name="why" required maxlength="300" /></label>
+    <p class="buttons"><button type="submit" name="what" value="settle">${words.settle}</button></p>
+  </form>`;
 }
 
 function actions(file: JobFile, { words }: Visit): Html {

@@ -10,6 +10,26 @@ export interface StepDone {
   readonly effect: boolean;
   /** What it made, by name: ids, and nothing personal. */
   readonly made: Readonly<Record<string, string | number>>;
+  /** A person is asked whether it happened: the name of the id that they give (or empty); null where nobody is asked. */
+  readonly asks: string | null;
+  /** Somebody has answered. */
+  readonly isSaid: boolean;
+}
+
+/** The step of a failed job that asks a person; null where none does. */
+export function askingStep<Step extends StepDone>({
+  view,
+  steps,
+}: {
+  readonly view: Pick<JobView, "state" | "failure">;
+  readonly steps: readonly Step[];
+}): (Step & { readonly asks: string }) | null {
+  if (view.state !== "failed" || view.failure?.code !== "in-doubt") return null;
+  for (const step of steps) {
+    const { state, asks, isSaid } = step;
+    if (state === "in-doubt" && asks !== null && !isSaid) return { ...step, asks };
+  }
+  return null;
 }
 
 const ID = /^[\w.-]{1,40}$/;
@@ -44,7 +64,7 @@ export function verdictOn(
 ): readonly string[] {
   const effects = steps.filter(({ effect }) => effect);
   const isParked = failure?.code === "in-doubt";
-  const said = effects.map(({ name, state, made }) => {
+  const said = effects.map(({ name, state, made, asks, isSaid }) => {
     if (state === "done")
       return words.done(
         name,
@@ -52,7 +72,8 @@ export function verdictOn(
           .map(([field, value]) => `${field} ${String(value)}`)
           .join(", "),
       );
-    return isParked ? words.parked(name) : words.looked(name);
+    if (isSaid) return words.said(name);
+    return isParked && asks !== null ? words.parked(name) : words.looked(name);
   });
   if (suspect) said.push(words.suspect);
   if (REPEATS.has(kind)) said.push(words.mailAgain);

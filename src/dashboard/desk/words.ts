@@ -95,6 +95,16 @@ const en = {
     "What this job was asked cannot be changed (any more): it has not failed, or it has written something already.",
   discard: "Close without doing it",
   discardHelp: "The rest of it is not done, by anybody, until it is asked for anew.",
+  didItHappen: (step: string) => `Did “${step}” happen?`,
+  didItHappenHelp:
+    "Look in the other system first. What you say is checked there where it can be; the job then goes on by it.",
+  itHappened: "It happened",
+  itGave: (name: string) => `Its ${name}, where it happened`,
+  itDidNot: "It did not happen: it may be done (again)",
+  settle: "Say so, and retry",
+  needsAnswer: "Say whether it happened (with its id, where one is asked for), and why.",
+  answered: "Somebody has answered already: nothing was done. Look at the job again.",
+  notInDoubt: "Nobody is asked about this (any more): the job has gone on. Nothing was done.",
   verdict: "Is a retry safe?",
   verdicts: {
     fresh: "Nothing was written yet: a retry begins at the beginning, and nothing happens twice.",
@@ -103,7 +113,8 @@ const en = {
     looked: (step: string) =>
       `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not.`,
     parked: (step: string) =>
-      `Nobody but a person can tell whether “${step}” happened. Look there, and settle by hand what is missing.`,
+      `Nobody but a person can tell whether “${step}” happened. A retry by itself asks again: look there, and answer on this page.`,
+    said: (step: string) => `Somebody has said whether “${step}” happened: a retry goes by that.`,
     suspect: "What was done before is not known for sure: a retry looks at the other system before each write.",
     mailAgain: "A mail or a callback may have gone out already; it would come once more, with the same id.",
     goesOn: (step: string) => `A retry goes on at “${step}”.`,
@@ -257,6 +268,16 @@ const ja: Words = {
   notEditable: "このジョブの依頼内容は変更できません。失敗の状態ではないか、すでに書き込みがあります。",
   discard: "実行せずに閉じる",
   discardHelp: "残りの処理は、改めて依頼されるまで行われません。",
+  didItHappen: (step) => `「${step}」は行われましたか`,
+  didItHappenHelp:
+    "先に相手のシステムで確認してください。回答は可能な場合に相手のシステムと照合され、ジョブはそれに従って続きます。",
+  itHappened: "行われた",
+  itGave: (name) => `行われた場合の ${name}`,
+  itDidNot: "行われていない（改めて実行してよい）",
+  settle: "回答して再実行",
+  needsAnswer: "行われたかどうか（ID が必要な場合は ID も）と理由を入力してください。",
+  answered: "すでに回答があります。何もしていません。ジョブをもう一度確認してください。",
+  notInDoubt: "この質問はもうありません。ジョブは先に進んでいます。何もしていません。",
   verdict: "再実行は安全ですか",
   verdicts: {
     fresh: "まだ何も書き込まれていません。最初から実行され、二重になるものはありません。",
@@ -266,7 +287,8 @@ const ja: Words = {
         : `「${step}」は完了済み（${made}）で、繰り返されません。`,
     looked: (step) => `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。`,
     parked: (step) =>
-      `「${step}」が行われたかは人にしか判断できません。相手のシステムで確認し、不足分は手作業で対応してください。`,
+      `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。相手のシステムで確認し、このページで回答してください。`,
+    said: (step) => `「${step}」が行われたかは回答済みです。再実行ではその回答に従います。`,
     suspect: "以前に行われた内容が確実ではないため、再実行では書き込みの前に必ず相手のシステムを確認します。",
     mailAgain: "メールまたはコールバックはすでに送信された可能性があり、同じ ID でもう一度送られます。",
     goesOn: (step) => `再実行は「${step}」から続きます。`,

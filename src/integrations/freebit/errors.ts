@@ -171,7 +171,7 @@ export function unclear(): InDoubtError {
     code: "freebit-read-back-unclear",
     title: "Freebit's answer does not tell whether the line's cancellation is booked.",
     detail:
-      "Look at the line with Freebit. So that it can be read next time, correct cancelAccount.readBack in FREEBIT_PROFILE from Freebit's contract documents.",
+      "Look at the line with Freebit, and say on the job's page at the desk whether it is. So that it can be read next time, correct cancelAccount.readBack in FREEBIT_PROFILE from Freebit's contract documents.",
   });
 }
 

@@ -1,0 +1,68 @@
+import { expect, it } from "vitest";
+import { adam, FORM, olga, openBrowser, signIn, vera } from "../dashboard/site.ts";
+import { profileFile } from "../integrations/freebit/profile-file.ts";
+import type { Call } from "../processors/line.ts";
+import { inSystem } from "./system.ts";
+
+/** Whether Freebit did what was asked before it gave the answer that nobody can read. */
+it.each([
+  { happened: "no", mode: "error", code: "400-356" },
+  { happened: "yes", mode: "drop-after" },
+])("a line's end that Freebit cannot be asked about: a person looks and says $happened", ({ happened, ...fault }) =>
+  inSystem(async (system) => {
+    const handoff = await system.start({
+      DASHBOARD_USERS: [vera, olga, adam].map((user) => `${user.name}:${user.role}:${user.hash.reveal()}`).join(";"),
+      FREEBIT_URL: `${system.sandbox.url}/freebit`,
+      FREEBIT_OEM_ID: "sandbox-oem",
+      FREEBIT_OEM_KEY: "sandbox-oem-key",
+      // A wrong guess at where an answer shows the booked day.
+      FREEBIT_PROFILE: profileFile({ cancelAccount: { readBack: { field: "endDate", absent: "unclear" } } }),
+    });
+    const { seed } = await system.state();
+    const simNumber = seed.sims["activeSim"] ?? "";
+    const months = (await (await handoff.get("/api/services/sim/cancellation-months")).json()) as { months: string[] };
+    await system.fault({ vendor: "freebit", operation: "cnclAcnt", ...fault });
+    const { id } = await handoff.accepted("/api/services/sim/cancellation", {
+      accountId: seed.accounts["activeSim"],
+      serviceId: Number(seed.services["activeSim"]),
+      simNumber,
+      month: months.months[1],
+    });
+    expect(await handoff.until(id, "failed", "completed")).toMatchObject({ failure: { code: "in-doubt" } });
+
+    const browser = openBrowser(handoff);
+    await signIn(browser, { name: "olga" });
+    const page = async () => await (await browser.get(`/desk/jobs/${id}`)).text();
+    const settle = (fields: Record<string, string>) => {
+      const body = String(
+        new URLSearchParams({ what: "settle", step: "cancel the line", happened, why: "", ...fields }),
+      );
+      return browser.send("POST", `/desk/jobs/${id}`, { body, headers: FORM });
+    };
+    expect(await page()).toContain("Did “cancel the line” happen?");
+    const viewer = openBrowser(handoff);
+    await signIn(viewer, { name: "vera" });
+    expect(await (await viewer.get(`/desk/jobs/${id}`)).text()).not.toContain("<form");
+    expect((await settle({})).status).toBe(400); // why?
+    expect((await settle({ why: "seen", happened: "perhaps" })).status).toBe(400);
+    expect((await settle({ why: "seen", step: "open the case" })).status).toBe(409);
+    expect((await settle({ why: "seen", happened: "yes", id: "42" })).status).toBe(400); // nothing is asked for
+    expect(await handoff.job(id)).toMatchObject({ state: "failed" });
+
+    const said = { why: "Freebit's page shows it" };
+    await expect
+      .poll(async () => (await settle(said)).status, { timeout: 20_000 }) // a "no" must wait until nothing can land any more
+      .toBe(303);
+    expect((await settle(said)).status).toBe(409); // a second click
+    expect(await handoff.until(id, "completed", "failed")).toMatchObject({ outcome: "done" });
+    const calls = (await (await fetch(`${system.sandbox.url}/control/calls`)).json()) as Call[]; // the sandbox's own words
+    expect(calls.filter((call) => call.operation === "cnclAcnt" && call.fault !== "error")).toHaveLength(1);
+    expect(await page()).toContain("olga settled what was in doubt: Freebit&#39;s page shows it");
+    expect(await page()).not.toContain("Did “cancel the line” happen?");
+
+    const admin = openBrowser(handoff);
+    await signIn(admin, { name: "adam" });
+    const audit = await (await admin.get("/desk/audit")).text();
+    expect(audit).toMatch(new RegExp(`doubt settled[^]*${happened === "yes" ? "true" : "false"}`));
+  }),
+);

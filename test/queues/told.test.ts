@@ -1,0 +1,191 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Queue } from "bullmq";
+import * as z from "zod";
+import { InDoubtError, needsPerson, UnknownOutcomeError } from "../../src/domain/errors.ts";
+import { retryFailed } from "../../src/queues/failed-job.ts";
+import { defineJobKind } from "../../src/queues/job-kind.ts";
+import type { Said } from "../../src/queues/ledger.ts";
+import { startRedis, type TestRedis } from "../redis.ts";
+import { type Engine, openEngine } from "./engine.ts";
+
+/** A post office that gives a parcel a number, and tells about it only to who has that number. */
+let office: { taken: string[]; trouble: "none" | "lost" | "lost, but taken"; mayLand: boolean };
+/** A second system of its own: what it shows of a ring at the door, if it can tell. */
+let bell: { rung: number; shows: "yes" | "no" | "cannot tell" };
+let gave: unknown;
+
+const fault = { code: "lost", title: "No answer came.", detail: "Look.", vendor: "mail" as const };
+const parcel = defineJobKind({
+  name: "parcel",
+  purpose: "A parcel goes out, and the door is rung at",
+  payload: z.strictObject({ to: z.string() }),
+  key: ({ to }) => to,
+  routes: [],
+  async run({ to }, step) {
+    const believe = async (parcelId: string) => {
+      if (!office.taken.includes(parcelId)) throw needsPerson("unknown", "It has no such parcel.", "Look again.");
+      return { parcelId };
+    };
+    const sent = await step("send", { told: { asks: "parcelId", believe } }, async () => {
+      const parcelId = `P-${String(office.taken.length + 1)}`;
+      const { trouble } = office;
+      office.trouble = "none";
+      if (trouble !== "lost") office.taken.push(parcelId);
+      if (trouble !== "none") throw new UnknownOutcomeError({ ...fault, mayStillLand: office.mayLand, scope: "call" });
+      return { parcelId };
+    });
+    const find = async () => {
+      if (bell.shows === "cannot tell") throw new InDoubtError(fault);
+      return bell.shows === "yes" ? ("found" as const) : undefined;
+    };
+    gave = await step<string>("ring", { find, told: { believe: () => "believed" } }, async () => {
+      bell.rung += 1;
+      if (to === "Osaka" && bell.rung === 1) throw new InDoubtError(fault);
+      return "rung";
+    });
+    return { outcome: "done", result: sent };
+  },
+});
+
+let redis: TestRedis;
+let engine: Engine;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  office = { taken: [], trouble: "lost", mayLand: false };
+  bell = { rung: 0, shows: "cannot tell" };
+  engine = await openEngine({ redis, kinds: [parcel], services: () => ({}) });
+  engine.work();
+});
+afterEach(() => engine.close());
+
+function queue(): Queue {
+  const found = engine.queues.get("parcel");
+  if (found === undefined) throw new Error("there is no queue");
+  return found;
+}
+const inDoubt = async (id: string, attempts: number) => {
+  await expect
+    .poll(async () => [await queue().getJobState(id), (await engine.job(id)).attempts], { timeout: 10_000 })
+    .toEqual(["failed", attempts]);
+  expect((await engine.job(id)).failure?.code).toBe("in-doubt");
+};
+/** A parcel whose sending is in doubt: the first attempt heard no answer, and the second one parked it. */
+async function parked(to = "Kyoto", request = {}): Promise<string> {
+  const taken = await engine.accept(parcel, { to }, request);
+  if (taken.how !== "new") throw new Error("it is known");
+  await inDoubt(taken.job.id, 2);
+  return taken.job.id;
+}
+const settle = (id: string, said: Said, step = "send") => engine.ledger.settle(queue(), id, step, said);
+const happened = (id: string) => ({ happened: true, id }) as const;
+
+describe("a parked step of which a person says", () => {
+  it("that it happened gives what they say, and is not done again", async () => {
+    office.trouble = "lost, but taken";
+    const id = await parked();
+    expect(await settle(id, happened("P-1"))).toBe("settled");
+    expect(await engine.redis.hget(`${engine.prefix}:ledger:${id}`, "step send")).not.toContain("P-1");
+    await retryFailed(queue(), id);
+    expect(await engine.until(id, "completed")).toMatchObject({ result: { parcelId: "P-1" } });
+    expect(office.taken).toEqual(["P-1"]);
+  });
+
+  it("what the other system knows nothing of is in doubt as before, with that system's words, until they say otherwise", async () => {
+    office.trouble = "lost, but taken";
+    const id = await parked();
+    await settle(id, happened("P-7"));
+    await retryFailed(queue(), id);
+    await inDoubt(id, 3);
+    expect((await engine.job(id)).failure?.detail).toContain("It has no such parcel.");
+    expect(office.taken).toEqual(["P-1"]);
+    expect(await settle(id, happened("P-1"))).toBe("settled");
+    await retryFailed(queue(), id);
+    expect(await engine.until(id, "completed")).toMatchObject({ result: { parcelId: "P-1" } });
+  });
+
+  it.each([{ lookFirst: false }, { lookFirst: true }])(
+    "that it did not happen is done, once (a job that looks first: $lookFirst)",
+    async (request) => {
+      if (request.lookFirst) office.trouble = "none";
+      const taken = await engine.accept(parcel, { to: "Kyoto" }, request);
+      const id = taken.how === "new" ? taken.job.id : "";
+      await inDoubt(id, request.lookFirst ? 1 : 2);
+      expect(await settle(id, { happened: false })).toBe("settled");
+      await retryFailed(queue(), id);
+      if (request.lookFirst) {
+        await inDoubt(id, 2); // the next step is a question of its own
+        await settle(id, { happened: false }, "ring");
+        await retryFailed(queue(), id);
+      }
+      expect(await engine.until(id, "completed")).toMatchObject({ result: { parcelId: "P-1" } });
+      expect([office.taken, bell.rung]).toEqual([["P-1"], 1]);
+    },
+  );
+
+  it("that it did not happen, and whose answer is lost again, asks anew", async () => {
+    const id = await parked();
+    await settle(id, { happened: false });
+    office.trouble = "lost, but taken";
+    await retryFailed(queue(), id);
+    await inDoubt(id, 4);
+    expect(office.taken).toEqual(["P-1"]);
+    expect(await settle(id, happened("P-1"))).toBe("settled");
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect(office.taken).toEqual(["P-1"]);
+  });
+
+  it("cannot be said not to have happened while it may still land", async () => {
+    office.mayLand = true;
+    const id = await parked();
+    expect(await settle(id, { happened: false })).toBe("later");
+    await expect.poll(() => settle(id, { happened: false }), { timeout: 10_000 }).toBe("settled");
+  });
+
+  it("takes one answer, and none once the job has gone on", async () => {
+    const id = await parked();
+    const both = await Promise.all([settle(id, { happened: false }), settle(id, happened("P-9"))]);
+    expect(both).toEqual(["settled", "answered"]);
+    expect(await settle(id, happened("P-9"), "ring")).toBe("not in doubt");
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect(await settle(id, { happened: false })).toBe("not in doubt");
+    expect(office.taken).toEqual(["P-1"]);
+  });
+});
+
+describe("a step that the other system cannot tell about, of which a person says", () => {
+  beforeEach(() => (office.trouble = "none"));
+  const unclear = async () => {
+    const taken = await engine.accept(parcel, { to: "Osaka" });
+    const id = taken.how === "new" ? taken.job.id : "";
+    await inDoubt(id, 1);
+    return id;
+  };
+
+  it.each([
+    ["that it happened", happened(""), "cannot tell", "believed", 1],
+    ["that it did not", { happened: false } as const, "cannot tell", "rung", 2],
+    ["that it did not, and the system can tell by now that it did", { happened: false } as const, "yes", "found", 1],
+  ] as const)("%s", async (_words, said, shows, result, rung) => {
+    const id = await unclear();
+    await settle(id, said, "ring");
+    bell.shows = shows;
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect([gave, bell.rung]).toEqual([result, rung]);
+  });
+
+  it("that it happened, and the system can tell by now that it did not, is in doubt", async () => {
+    const id = await unclear();
+    await settle(id, happened(""), "ring");
+    bell.shows = "no";
+    await retryFailed(queue(), id);
+    await inDoubt(id, 2);
+    expect((await engine.job(id)).failure?.title).toContain("the other system says otherwise");
+    expect(bell.rung).toBe(1);
+  });
+});
