@@ -7,9 +7,10 @@ import { mailClient, type Mail } from "./integrations/mail/client.ts";
 import { type Letters, openLetters } from "./integrations/mail/letters.ts";
 import { salesforceClient, type Salesforce } from "./integrations/salesforce/client.ts";
 import { whmcsClient, type Whmcs } from "./integrations/whmcs/client.ts";
-import { cameOf, DONE, type Metrics, NOT_MADE } from "./metrics.ts";
+import { type CameOfCall, cameOf, DONE, type Metrics, NOT_MADE } from "./metrics.ts";
 import type { Allowance } from "./queues/allowance.ts";
 import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
+import { tellCall } from "./queues/calls.ts";
 import type { Settings, Variable } from "./settings.ts";
 import type { Tracing } from "./tracing.ts";
 
@@ -129,12 +130,13 @@ export function vendorCall({
   cut: AbortSignal;
 }): VendorCall {
   const tellUsed = (share: number) => allowance?.tell(share);
+  const tell = tellerOf(vendor, metrics);
   return async (operation, perform) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const askedAt = performance.now();
     const openForMs = await breaker.enter();
     if (openForMs !== null) {
-      metrics.vendorCall(vendor, operation, NOT_MADE, 0);
+      tell(operation, NOT_MADE, 0);
       throw new UnavailableError({
         code: `${vendor}-away`,
         title: `${VENDOR_NAMES[vendor]} is away.`,
@@ -157,19 +159,28 @@ export function vendorCall({
     const startedAt = performance.now();
     try {
       const result = await perform(AbortSignal.any([deadline, cut]), tellUsed);
-      metrics.vendorCall(vendor, operation, DONE, performance.now() - startedAt);
+      tell(operation, DONE, performance.now() - startedAt);
       await breaker.report(undefined);
       return result;
     } catch (error) {
-      metrics.vendorCall(vendor, operation, cameOf(error), performance.now() - startedAt);
+      tell(operation, cameOf(error), performance.now() - startedAt);
       if (!cut.aborted) await breaker.report(error);
       throw error;
     }
   };
 }
 
+/** Tells the metrics, and the step that made it, what came of a call. */
+function tellerOf(vendor: string, metrics: Metrics) {
+  return (operation: string, came: CameOfCall, ms: number): void => {
+    metrics.vendorCall(vendor, operation, came, ms);
+    tellCall({ vendor, operation, came: came.class, ms });
+  };
+}
+
 /** A call to a client's own receiver: deadline and metrics. No breaker: one receiver that is away says nothing of the others. */
 function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): VendorCall {
+  const tell = tellerOf("callback", metrics);
   return async (operation, perform) => {
     const startedAt = performance.now();
     let came = DONE;
@@ -179,7 +190,7 @@ function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): V
       came = cameOf(error);
       throw error;
     } finally {
-      metrics.vendorCall("callback", operation, came, performance.now() - startedAt);
+      tell(operation, came, performance.now() - startedAt);
     }
   };
 }

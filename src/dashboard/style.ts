@@ -88,6 +88,8 @@ summary { cursor: pointer; color: var(--accent); font-weight: 550; }
 form + .wide, .wide + p { margin-top: 1.4rem; }
 .story { list-style: none; margin: 0; padding: 0; }
 .story li { display: grid; grid-template-columns: 13.5rem 1fr; gap: .2rem 1rem; padding: .45rem 0; border-bottom: 1px solid var(--edge); }
+.story ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .9rem; }
+.story ul li { display: list-item; padding: 0; border: 0; }
 .story time { color: var(--muted); font-variant-numeric: tabular-nums; }
 pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
 progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }

@@ -34,7 +34,7 @@ export const provisioning = defineJobKind({
     const order = await step("read the order", "repeat", () => salesforce.orderForProvisioning(orderId));
     if (order === null) return rejected(unknownOrder);
     const { opportunity } = order;
-    job.foundBy(order.accountId);
+    job.belongsTo(order.accountId);
     if (opportunity !== null) job.foundBy(opportunity.opportunityId);
     if (opportunity?.stage === "Active" && opportunity.whmcsServiceId !== null) {
       const { opportunityId, whmcsServiceId } = opportunity;

@@ -117,11 +117,13 @@ return reply
  * Ends an attempt that did not end the job. KEYS: as of `begin`. ARGV: id, failure (JSON, or empty
  * where the job merely waits), delay (ms; -1: left to a person), the vendor that is waited for (empty: the attempt counts),
  * how long the ledger of a failed job is kept (ms), whether the failure may be the beginning of an outage (0 or 1), how many failures BullMQ knew of before it,
- * by, the failure group that it joins where it is left to a person (a Redis key), notes.
+ * by, the failure group that it joins where it is left to a person (a Redis key), the calls that its last step made, whose it is in
+ * that group, notes.
  * Returns 1 where another attempt has begun since: what one that was thought dead met counts no more.
  */
 export const pause = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
-record(10)
+record(12)
+local calls = ARGV[10] ~= '' and ARGV[10] or nil
 local gone = overtaken(ARGV[8])
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
 local is_over = ends[1] or ends[2]
@@ -147,7 +149,7 @@ end
 if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
-    if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2] }) end
+    if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2], calls = calls }) end
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
     -- It was an outage: the attempts that were spent on finding that out are given back.
     local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
@@ -159,7 +161,7 @@ if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV
   else
     redis.call('HINCRBY', KEYS[1], 'spent', 1)
     local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-    tell({ at = now, what = delay < 0 and 'failed' or 'retrying', attempt = attempt, failure = ARGV[2] })
+    tell({ at = now, what = delay < 0 and 'failed' or 'retrying', attempt = attempt, failure = ARGV[2], calls = calls })
     if ARGV[6] == '1' then
       redis.call('HINCRBY', KEYS[1], 'guesses', 1)
     else
@@ -174,7 +176,7 @@ if not late and delay >= 0 then
 elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  join_group(id, ARGV[9], now, ARGV[2], ARGV[5])
+  join_group(id, ARGV[9], ARGV[11], now, ARGV[2], ARGV[5])
   if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.

@@ -135,6 +135,7 @@ export async function attempt<Payload, Services>(
     remembered,
     stopping,
   });
+  let owner: string | null = null;
   const remembering: Promise<void>[] = [];
   const foundBy = (values: readonly string[]) => {
     if (values.length === 0) return;
@@ -156,6 +157,10 @@ export async function attempt<Payload, Services>(
       resumed: remembered.size > 0,
       hand: handFrom(kind.name, id, setting),
       foundBy: (value: string) => foundBy([value]),
+      belongsTo: (account: string) => {
+        owner = account;
+        foundBy([account]);
+      },
     };
     const outcome = await kind.run(payload, steps.step, setting.services, facts);
     const ids = Object.entries(outcome.result).filter(([name]) => name.endsWith("Id")); // counts and words find nothing
@@ -175,6 +180,7 @@ export async function attempt<Payload, Services>(
       return await putOff({ delayMs: 0 }, "this worker is stopping", steps.notes);
 
     const failure = failureOf(error);
+    const calls = steps.calls();
     const after = afterFailure(error, {
       spent: beginning.spent + 1,
       allowed: kind.attempts ?? setting.attempts,
@@ -186,22 +192,27 @@ export async function attempt<Payload, Services>(
     switch (after.next) {
       case "wait":
         return await putOff(
-          { delayMs: after.delayMs, failure, ...(error.vendor !== null && { waitsFor: error.vendor }) },
+          { delayMs: after.delayMs, failure, calls, ...(error.vendor !== null && { waitsFor: error.vendor }) },
           error.code,
           steps.notes,
         );
-      case "retry":
-        if (!(await ledger.pause(keys, by, { delayMs: after.delayMs, failure, isGuess: after.isGuess }, steps.notes)))
-          break;
+      case "retry": {
+        const { delayMs, isGuess } = after;
+        if (!(await ledger.pause(keys, by, { delayMs, failure, calls, isGuess }, steps.notes))) break;
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
         report("retrying", failure.code);
-        throw new AttemptFailed(error, after.delayMs);
-      case "fail":
-        if (!(await ledger.pause(keys, by, { failure, made: queued.attemptsMade, step: steps.inside() }, steps.notes)))
+        throw new AttemptFailed(error, delayMs);
+      }
+      case "fail": {
+        const made = queued.attemptsMade;
+        if (
+          !(await ledger.pause(keys, by, { failure, calls, made, step: steps.inside(), account: owner }, steps.notes))
+        )
           break;
         log.error({ err: error }, "failed: a person must look");
         report("failed", failure.code);
         throw new AttemptFailed(error, null);
+      }
     }
     return await putOff({ delayMs: TURN_LOOK_MS }, "another worker has the job", []);
   }

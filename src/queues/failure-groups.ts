@@ -5,11 +5,11 @@ import type { Failure } from "./job-view.ts";
  * Failed jobs by their cause: kind, step and code. Written by the ledger's scripts in the same breath as the failure, so
  * that no failed job is ever missing here. `PREFIX:groups` holds the groups by when they last grew; of each,
  * `PREFIX:groups:ID` its jobs by when they were accepted, `…:about` what they share, and `…:whose` how many of them each
- * account (where a kind has none: each natural key) has.
+ * account (where it is not known: each natural key) has.
  */
 
 /**
- * For the scripts: KEYS[1] is the job's ledger, KEYS[4], or else KEYS[2], says whose it is. A job that was retried with
+ * For the scripts: KEYS[1] is the job's ledger. A job that was retried with
  * others, and fails again, is told to `bulk` (see `retry-all.ts`).
  */
 export const GROUPING = `
@@ -30,9 +30,8 @@ local function leave_group(id)
   end
 end
 
-local function join_group(id, group, now, failure, kept)
+local function join_group(id, group, whose, now, failure, kept)
   leave_group(id)
-  local whose = KEYS[4] or KEYS[2]
   redis.call('HSET', KEYS[1], 'group', group, 'whose', whose)
   redis.call('ZADD', group, redis.call('HGET', KEYS[1], 'accepted') or now, id)
   redis.call('HINCRBY', group .. ':whose', whose, 1)
@@ -60,7 +59,7 @@ export interface Cause {
 export interface FailureGroup extends Cause {
   readonly id: string;
   readonly jobs: number;
-  /** Accounts, or pieces of work where the kind has no account. */
+  /** Accounts; a job whose account is not known, because it failed before it could read that, counts as one of its own. */
   readonly customers: number;
   readonly firstAt: Date;
   readonly lastAt: Date;

@@ -58,6 +58,8 @@ export interface JobFacts {
   readonly hand: Hand;
   /** From now on people find the job by `value`, an id that its payload does not hold. */
   readonly foundBy: (value: string) => void;
+  /** The job turns out to be this account's, which its payload does not name: people find it by that, too. */
+  readonly belongsTo: (account: string) => void;
 }
 
 /**

@@ -12,10 +12,10 @@
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
  *   `looks` (how often it was looked for in vain), `asks` (a person is asked about it: the name of the id that they give, or empty),
- *   `said` (what they said, sealed), `result` (sealed), `ms` (how long it took)
+ *   `said` (what they said, sealed), `result` (sealed), `ms` (how long it took), `calls` (see `calls.ts`)
  *
- * What a step gave is not sent by itself: it goes along with the next call as a note (four arguments: step, effect (0 or 1),
- * sealed result, how long it took (ms)), which is written before anything else.
+ * What a step gave is not sent by itself: it goes along with the next call as a note (five arguments: step, effect (0 or 1),
+ * sealed result, how long it took (ms), its calls), which is written before anything else.
  *
  * Jobs that were left to a person in doubt stand in one more hash, `doubts`: the kind of each by its id. Whoever reads it
  * (`standing.ts`) takes those off that are so no more.
@@ -28,7 +28,7 @@
 export const RECORD = `
 local function record(first)
   local conflict = false
-  for i = first, #ARGV, 4 do
+  for i = first, #ARGV, 5 do
     local field = 'step ' .. ARGV[i]
     local stored = redis.call('HGET', KEYS[1], field)
     local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1) }
@@ -36,6 +36,7 @@ local function record(first)
       conflict = conflict or step.result ~= ARGV[i + 2]
     else
       local done = { n = step.n, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
+      if ARGV[i + 4] ~= '' then done.calls = ARGV[i + 4] end
       redis.call('HSET', KEYS[1], field, cjson.encode(done))
     end
   end

@@ -84,6 +84,15 @@ export interface Note {
   readonly result: unknown;
   /** How long it took. */
   readonly ms: number;
+  /** The calls that it made, as `calls.ts` writes them. */
+  readonly calls: string;
+}
+
+/** What is told of an attempt that failed. */
+interface Failed {
+  readonly failure: Failure;
+  /** The calls that its last step made, as `calls.ts` writes them. */
+  readonly calls?: string;
 }
 
 /** How an attempt ended that did not end its job. */
@@ -94,14 +103,14 @@ export type Pause =
    * It failed and is tried again: this attempt counts, unless it may be the beginning of an outage (`isGuess`) and turns out
    * to be one.
    */
-  | { readonly delayMs: number; readonly failure: Failure; readonly isGuess: boolean }
+  | (Failed & { readonly delayMs: number; readonly isGuess: boolean })
   /** It waits for a vendor that is away: this attempt does not count. */
-  | { readonly delayMs: number; readonly failure: Failure; readonly waitsFor: Vendor }
+  | (Failed & { readonly delayMs: number; readonly waitsFor: Vendor })
   /**
    * It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late.
-   * `step`: in which it failed; null where in none.
+   * `step`: in which it failed; null where in none. `account`: whose it turned out to be, where that was learned.
    */
-  | { readonly failure: Failure; readonly made: number; readonly step: string | null };
+  | (Failed & { readonly made: number; readonly step: string | null; readonly account?: string | null });
 
 export type Claim =
   /** Another attempt has begun since, or gave another result for what is noted. */
@@ -157,17 +166,19 @@ export function openLedger({
 }) {
   const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
+  const turnKey = (account: string) => `${prefix}:turn:${account}`;
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
   const aboutSaid = (id: string, step: string) => `${id} said of ${step}`;
   /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
   const turnMs = timing.leaseMs + timing.settleMs;
   const notesOf = (job: JobKeys, notes: readonly Note[]) =>
-    notes.flatMap(({ step, effect, result, ms }) => [
+    notes.flatMap(({ step, effect, result, ms, calls }) => [
       step,
       effect ? 1 : 0,
       sealing.seal({ result }, about(job, step)),
       Math.round(ms),
+      calls,
     ]);
 
   const opened = (sealed: string, about: string, step: string): unknown => {
@@ -200,7 +211,7 @@ export function openLedger({
         id,
         kind,
         natural: `${prefix}:key:${kind}:${naturalKey}`,
-        turn: account === undefined ? null : `${prefix}:turn:${account}`,
+        turn: account === undefined ? null : turnKey(account),
       };
     },
 
@@ -339,6 +350,8 @@ export function openLedger({
 
     /** Ends an attempt, but not the job; false where another one has begun since, by which the job goes on. */
     async pause(job: JobKeys, by: string, pause: Pause, notes: readonly Note[]): Promise<boolean> {
+      const account = ("account" in pause ? pause.account : null) ?? null;
+      const whose = job.turn ?? (account === null ? job.natural : turnKey(account));
       const overtaken = await attemptScripts.pause(redis, allKeys(job), [
         job.id,
         "failure" in pause ? JSON.stringify(pause.failure) : "",
@@ -349,6 +362,8 @@ export function openLedger({
         "made" in pause ? pause.made : 0,
         by,
         "made" in pause ? groupKey(prefix, { kind: job.kind, step: pause.step, code: pause.failure.code }) : "",
+        ("calls" in pause ? pause.calls : undefined) ?? "",
+        whose,
         ...notesOf(job, notes),
       ]);
       return overtaken === 0;

@@ -6,6 +6,7 @@ import {
   RejectedError,
   UnknownOutcomeError,
 } from "../domain/errors.ts";
+import { listenTo } from "./calls.ts";
 import type { IfInDoubt, Step, Told } from "./job-kind.ts";
 import type { Claim, JobKeys, Ledger, Note, Remembered, Said } from "./ledger.ts";
 
@@ -55,6 +56,8 @@ export interface StepRunner {
   readonly names: ReadonlySet<string>;
   /** The step that this attempt is in or ended in; null between two. */
   readonly inside: () => string | null;
+  /** The calls that it made there, as `calls.ts` writes them. */
+  readonly calls: () => string;
   /** What the last steps gave and the ledger has not heard yet: it goes along with whatever is written next. */
   readonly notes: readonly Note[];
 }
@@ -65,11 +68,13 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   const notes: Note[] = [];
   let inside: string | null = null;
   let beganAt = 0;
+  let calls: string[] = [];
 
   const step: Step = async (name, ifInDoubt, perform) => {
     inside = name;
     beganAt = performance.now();
-    const result = await once(name, ifInDoubt, perform);
+    calls = [];
+    const result = await listenTo(calls, () => once(name, ifInDoubt, perform));
     inside = null;
     return result;
   };
@@ -83,7 +88,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
 
     if (ifInDoubt === "repeat") {
       const result = await perform();
-      notes.push({ step: name, effect: false, result, ms: performance.now() - beganAt });
+      notes.push(noteOf(name, false, result));
       return result;
     }
     const sent = notes.length;
@@ -130,13 +135,21 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
 
   /** Takes down what a step gave. Where nothing could tell afterwards, not even the moment until the next call may pass. */
   const done = async <T>(name: string, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">, result: T): Promise<T> => {
-    notes.push({ step: name, effect: true, result, ms: performance.now() - beganAt });
+    notes.push(noteOf(name, true, result));
     if (ifInDoubt.find === undefined) {
       await ledger.note(job, notes);
       notes.length = 0;
     }
     return result;
   };
+
+  const noteOf = (step: string, effect: boolean, result: unknown): Note => ({
+    step,
+    effect,
+    result,
+    ms: performance.now() - beganAt,
+    calls: calls.join("\n"),
+  });
 
   /** An earlier attempt was cut off here: what came of it; undefined where it did not happen and no longer can. */
   const lookFor = async <T>(
@@ -171,7 +184,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       throw new ComeBackLater("the claim came too late", ASK_AGAIN_MS);
   };
 
-  return { step, names, inside: () => inside, notes };
+  return { step, names, inside: () => inside, calls: () => (inside === null ? "" : calls.join("\n")), notes };
 }
 
 /** What came of a step by whoever can tell: the other system, or else the person who was asked. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { callsIn } from "./calls.ts";
 import type { Connection } from "./connection.ts";
 import type { Failure } from "./job-view.ts";
 import { FAILED_KEPT_MS } from "./retention.ts";
@@ -22,15 +23,16 @@ end
 `;
 
 const at = z.number().transform((ms) => new Date(ms));
+const calls = z.string().default("").transform(callsIn);
 const failure = z.string().transform((json) => JSON.parse(json) as Failure); // written by the ledger's `pause`
 
 const storyEvent = z.discriminatedUnion("what", [
   /** A worker died with it. */
   z.object({ what: z.literal("died"), at }),
   /** It began to wait for a vendor that is away. */
-  z.object({ what: z.literal("waits"), at, failure }),
+  z.object({ what: z.literal("waits"), at, failure, calls }),
   /** An attempt failed, and comes again, or is left to a person. */
-  z.object({ what: z.enum(["retrying", "failed"]), at, attempt: z.number(), failure }),
+  z.object({ what: z.enum(["retrying", "failed"]), at, attempt: z.number(), failure, calls }),
   /** Somebody did something about it. */
   z.object({
     what: z.enum(["retried", "settled", "edited", "revealed", "discarded"]),

@@ -55,7 +55,8 @@ atTheDesk(vendorsOf, (desk) => {
     expect(await page.evaluate("window.sameAsBefore")).toBe(true);
     expect(await page.getByRole("button").count()).toBe(0);
 
-    const story = await page.locator(".story li").allInnerTexts();
+    await page.getByText(/^whmcs AddOrder · done · \d+ ms$/).waitFor();
+    const story = await page.locator(".story > li").allInnerTexts();
     const told = ["Accepted: portal", "Attempt 1 failed", "olga retried it", "“add the order” was done", "Ended: done"];
     const places = told.map((words) => story.findIndex((line) => line.includes(words)));
     expect(places).toEqual(places.toSorted((one, other) => one - other));

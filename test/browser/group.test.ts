@@ -21,6 +21,7 @@ atTheDesk(
       await Promise.all(jobs.map(({ id }) => handoff.until(id, "failed")));
 
       const group = await visit("olga");
+      await group.getByText("3 customers").waitFor();
       await group.getByRole("link", { name: "30 jobs · provisioning: The account has no WHMCS client." }).click();
       await group.getByRole("heading", { name: "The account has no WHMCS client." }).waitFor();
       const page = await visit("olga", group.url());

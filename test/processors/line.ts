@@ -190,6 +190,7 @@ export async function openLine({
         resumed: false,
         hand,
         foundBy: () => {},
+        belongsTo: () => {},
       });
     },
     /** Resolves once no job waits or runs any more, those that jobs handed on among them, and those that schedules put off left out. */

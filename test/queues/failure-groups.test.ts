@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import * as z from "zod";
 import { RejectedError } from "../../src/domain/errors.ts";
 import { findable } from "../../src/domain/findable.ts";
+import type { Queue } from "bullmq";
+import { forgetFailed } from "../../src/queues/failed-job.ts";
 import { type FailureGroups, openFailureGroups } from "../../src/queues/failure-groups.ts";
 import { type Finding, openFinding } from "../../src/queues/finding.ts";
 import { defineJobKind } from "../../src/queues/job-kind.ts";
@@ -37,6 +39,23 @@ const parcel = defineJobKind({
   },
 });
 
+/** Whose it is stands on the letter itself, which the job must fetch first. */
+const letter = defineJobKind({
+  name: "letter",
+  purpose: "A letter goes out",
+  payload: z.strictObject({ box: z.string(), from: z.string() }),
+  key: ({ box }) => box,
+  routes: [],
+  async run({ from }, step, _services: object, job) {
+    const sender = await step("fetch", "repeat", async () => {
+      if (from === "illegible") throw new RejectedError({ code: "no-stamp", title: "No.", detail: "", vendor: null });
+      return from;
+    });
+    job.belongsTo(sender);
+    throw new RejectedError({ code: "no-stamp", title: "No.", detail: "Ask them.", vendor: null });
+  },
+});
+
 beforeAll(async () => {
   redis = await startRedis();
 });
@@ -44,7 +63,7 @@ afterAll(() => redis.stop());
 
 beforeEach(async () => {
   refused = new Map();
-  engine = await openEngine({ redis, kinds: [parcel], services: () => ({}) });
+  engine = await openEngine({ redis, kinds: [parcel, letter], services: () => ({}) });
   groups = openFailureGroups(engine);
   finding = openFinding({ ...engine, sealing: sealingWith([Buffer.alloc(32, 7)]) });
   engine.work();
@@ -57,6 +76,11 @@ const failed = async (to: string, sender = "Sato") => {
   await engine.until(taken.job.id, "failed");
   return taken.job.id;
 };
+function queueOf(kind: string): Queue {
+  const queue = engine.queues.get(kind);
+  if (queue === undefined) throw new Error("there is no queue");
+  return queue;
+}
 const retried = async (id: string) => await (await engine.queues.get("parcel")?.getJob(id))?.retry("failed");
 
 it("jobs that fail for the same cause are one group, with those whose they are", async () => {
@@ -68,6 +92,26 @@ it("jobs that fail for the same cause are one group, with those whose they are",
   const [group] = await groups.list();
   expect(await groups.jobs(group?.id ?? "", 0, 10)).toEqual(ids);
   expect(await groups.jobs(group?.id ?? "", 1, 1)).toEqual(ids.slice(1, 2));
+});
+
+it("whose a job is that learns it only when it reads counts, too; one that could not read is one of its own", async () => {
+  const posted = async (box: string, from: string) => {
+    const taken = await engine.accept(letter, { box, from });
+    await engine.until(taken.how === "new" ? taken.job.id : "", "failed");
+    return taken.how === "new" ? taken.job.id : "";
+  };
+  const ids = [await posted("1", "Sato"), await posted("2", "Sato"), await posted("3", "Suzuki")];
+  for (const box of ["4", "5"]) await posted(box, "illegible");
+  const [unread, read] = await groups.list();
+  expect([unread, read]).toMatchObject([
+    { step: "fetch", jobs: 2, customers: 2 },
+    { step: null, jobs: 3, customers: 2 },
+  ]);
+  expect((await finding.find("Sato")).toSorted()).toEqual(ids.slice(0, 2).toSorted());
+
+  await (await engine.queues.get("letter")?.getJob(ids[2] ?? ""))?.remove();
+  await forgetFailed({ ...engine, queue: queueOf("letter"), id: ids[2] ?? "" }, read?.id ?? "");
+  expect((await groups.list())[1]).toMatchObject({ jobs: 2, customers: 1 });
 });
 
 it("another step or another code is another group, and the one that grew last comes first", async () => {

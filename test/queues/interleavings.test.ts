@@ -128,7 +128,7 @@ describe("a job that cannot be read", () => {
 
   it("reaches a person also where only what a step gave cannot be read", async () => {
     const { id, keys } = await accepted();
-    await engine.ledger.note(keys, [{ step: "send", effect: true, result: 1, ms: 1 }]);
+    await engine.ledger.note(keys, [{ step: "send", effect: true, result: 1, ms: 1, calls: "" }]);
     const field = await engine.redis.hget(`${engine.prefix}:ledger:${id}`, "step send");
     await engine.redis.hset(
       `${engine.prefix}:ledger:${id}`,

@@ -227,7 +227,7 @@ describe("a step", () => {
       state: "fresh",
     });
     engine.work();
-    await engine.ledger.note(job, [{ step: "send", effect: true, result: "book", ms: 1 }]);
+    await engine.ledger.note(job, [{ step: "send", effect: true, result: "book", ms: 1, calls: "" }]);
     await engine.until(id, "completed");
     expect(post.sent).toEqual([]);
   });

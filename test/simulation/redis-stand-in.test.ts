@@ -181,6 +181,7 @@ function anyOperation(random: Random): Operation {
     effect: random.next() < 0.5,
     result: random.between(0, 1),
     ms: 1,
+    calls: random.oneOf(["", "whmcs AddOrder done 7"]),
   }));
   const failure = {
     code: "x",
@@ -196,7 +197,7 @@ function anyOperation(random: Random): Operation {
     { delayMs },
     { delayMs, failure },
     { delayMs, failure, waitsFor: "whmcs" as const },
-    { failure, made, step: random.oneOf([null, step]) },
+    { failure, calls: "whmcs AddOrder rejected 7", made, step: random.oneOf([null, step]), account: "a1" },
     { delayMs, failure, isGuess: true },
   ]);
   const unless = random.oneOf<Unless>([[], ["done"], ["done", "failed"]]);

@@ -1,4 +1,5 @@
 import type { Job } from "bullmq";
+import { type Call, callsIn } from "../../queues/calls.ts";
 import type { AnyJobKind, Explanation } from "../../queues/job-kind.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import { jobView } from "../../queues/job-view.ts";
@@ -12,7 +13,11 @@ import { idsIn, type StepDone } from "./verdict.ts";
 /** All that is known of one job. */
 export interface JobFile {
   readonly view: JobView;
-  readonly steps: readonly (StepDone & { readonly at: string; readonly ms: number | null })[];
+  readonly steps: readonly (StepDone & {
+    readonly at: string;
+    readonly ms: number | null;
+    readonly calls: readonly Call[];
+  })[];
   readonly story: readonly StoryEvent[];
   /** In which step it failed; null where in none, or where it did not. */
   readonly failedIn: string | null;
@@ -87,12 +92,13 @@ function openedPayload(
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
   const keys = { id: view.id, kind: view.kind, natural: "", turn: null };
   return view.steps.map(({ name, state, at }) => {
-    const { effect, result, ms, asks, said } = JSON.parse(record[`step ${name}`] ?? "{}") as {
+    const { effect, result, ms, asks, said, calls } = JSON.parse(record[`step ${name}`] ?? "{}") as {
       effect?: boolean;
       result?: string;
       ms?: number;
       asks?: string;
       said?: string;
+      calls?: string;
     }; // the ledger's scripts wrote it
     return {
       name,
@@ -100,6 +106,7 @@ function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view:
       at,
       effect: effect === true,
       ms: ms ?? null,
+      calls: callsIn(calls ?? ""),
       asks: asks ?? null,
       isSaid: said !== undefined,
       made: result === undefined ? {} : madeBy(ledger, keys, name, result),

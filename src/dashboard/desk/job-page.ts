@@ -1,6 +1,7 @@
 import { groupUrl } from "../../domain/desk-path.ts";
 import { html, type Html, joined } from "../../domain/html.ts";
 import { accountId } from "../../domain/salesforce-id.ts";
+import type { Call } from "../../queues/calls.ts";
 import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
@@ -12,6 +13,7 @@ import type { JobFile } from "./job-file.ts";
 import { recordLinks, type RecordUrls } from "./record-links.ts";
 import { mayAct, moment, type Visit } from "./visit.ts";
 import { askingStep, verdictOn } from "./verdict.ts";
+import type { Words } from "./words.ts";
 
 /** One job: what is wrong, whether a retry is safe, the one button, and its whole story. */
 export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "hidden" | "revealed" = "hidden"): Html {
@@ -98,6 +100,7 @@ function explainedOf({ explained }: JobFile, { lang }: Visit): Html {
 interface Told {
   readonly at: Date;
   readonly text: string;
+  readonly calls?: readonly Call[];
 }
 
 function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html {
@@ -105,8 +108,9 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
   const told: Told[] = [
     ...view.doors.map((door) => ({ at: new Date(view.createdAt), text: events.accepted(door) })),
     // A step that ended in the same millisecond as its attempt ended first.
-    ...steps.map(({ name, state, at, made, ms }) => ({
+    ...steps.map(({ name, state, at, made, ms, calls }) => ({
       at: new Date(at),
+      calls,
       text:
         (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
         Object.entries(made)
@@ -114,14 +118,35 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
           .join("") +
         (ms === null ? "" : ` · ${String(ms)} ms`),
     })),
-    ...story.map((event) => ({ at: event.at, text: eventText(event, { words, lang }) })),
+    ...story.map((event) => ({
+      at: event.at,
+      text: eventText(event, { words, lang }),
+      ...("calls" in event && { calls: event.calls }),
+    })),
   ].toSorted((one, other) => one.at.getTime() - other.at.getTime());
   if (view.finishedAt !== null && view.outcome !== null)
     told.push({ at: new Date(view.finishedAt), text: events.completed(view.outcome) });
   if (view.nextAttemptAt !== undefined) told.push({ at: new Date(view.nextAttemptAt), text: events.nextAttempt });
   return html`<ol class="story">
-    ${joined(told.map(({ at, text }) => html`<li>${moment(at, lang)} <span>${text}</span></li>`))}
+    ${joined(
+      told.map(
+        ({ at, text, calls = [] }) =>
+          html`<li>
+            ${moment(at, lang)}
+            <div>${text}${callsOf(calls, words)}</div>
+          </li>`,
+      ),
+    )}
   </ol>`;
+}
+
+function callsOf(calls: readonly Call[], words: Words): Html {
+  if (calls.length === 0) return NOTHING;
+  const line = ({ vendor, operation, came, ms }: Call) =>
+    html`<li><code>${vendor} ${operation}</code> · ${words.came[came] ?? came} · ${String(ms)} ms</li>`;
+  return html`<ul class="muted">
+    ${joined(calls.map(line))}
+  </ul>`;
 }
 
 function eventText(event: StoryEvent, { words, lang }: Pick<Visit, "words" | "lang">): string {

@@ -121,6 +121,15 @@ const en = {
     mendFirst: "It will fail again unless somebody mends the cause first.",
     mayHelp: "A retry may help without anybody changing anything.",
   },
+  /** What came of a call to a vendor, by the metrics' words. */
+  came: {
+    done: "done",
+    "not-made": "not made: the vendor was away",
+    rejected: "refused",
+    unavailable: "did not get through",
+    "unknown-outcome": "no clear answer",
+    "in-doubt": "nobody can tell",
+  } as Readonly<Record<string, string>>,
   events: {
     accepted: (door: string) => `Accepted: ${door}`,
     died: "A worker died while it ran this job",
@@ -294,6 +303,14 @@ const ja: Words = {
     goesOn: (step) => `再実行は「${step}」から続きます。`,
     mendFirst: "原因を直さない限り、再び失敗します。",
     mayHelp: "何も変えなくても、再実行で成功する可能性があります。",
+  },
+  came: {
+    done: "完了",
+    "not-made": "停止中のため呼び出さず",
+    rejected: "拒否",
+    unavailable: "届かず",
+    "unknown-outcome": "明確な応答なし",
+    "in-doubt": "判断不能",
   },
   events: {
     accepted: (door) => `受付：${door}`,
