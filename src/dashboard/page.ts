@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Response } from "express";
 import { type Html, html } from "../domain/html.ts";
+import type { Lang } from "./desk/words.ts";
 import type { User } from "./users.ts";
 import { STYLE } from "./style.ts";
 
@@ -37,9 +38,10 @@ export interface Page {
   readonly user?: Pick<User, "name" | "role">;
   /** Ask for the page again after so many seconds. */
   readonly refreshSeconds?: number;
-  /** For a page of the desk: its language, its menu, and room for tables. */
+  /** In which it speaks; absent: English. */
+  readonly lang?: Lang;
+  /** For a page of the desk: its menu, and room for tables. */
   readonly desk?: {
-    readonly lang: "en" | "ja";
     readonly menu: Html;
     readonly script: string;
     readonly signOut: string;
@@ -48,11 +50,14 @@ export interface Page {
   };
 }
 
-export function sendPage(response: Response, { status, title, body, user, refreshSeconds, desk }: Page): void {
+export function sendPage(
+  response: Response,
+  { status, title, body, user, refreshSeconds, lang = "en", desk }: Page,
+): void {
   const refresh =
     refreshSeconds === undefined ? NOTHING : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`;
   const page = html`<!DOCTYPE html>
-    <html lang="${desk?.lang ?? "en"}">
+    <html lang="${lang}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />

@@ -1,12 +1,13 @@
 import express, { type Request, type Response, type Router } from "express";
 import type { Logger } from "pino";
 import * as z from "zod";
+import { causeIn } from "../domain/causes.ts";
 import { RejectedError, UnavailableError } from "../domain/errors.ts";
 import { readCookie } from "./cookies.ts";
 import { mark, sameText } from "./mark.ts";
 import { type Errand, type Person, type Provider, RETURN_PATH } from "./provider.ts";
 import { isRedisAway } from "./redis-away.ts";
-import { ENDED, letIn, ownPath, showForm, type SignIn } from "./sign-in.ts";
+import { ENDED, letIn, ownPath, type Problem, showForm, type SignIn } from "./sign-in.ts";
 
 /** How long somebody may take at the provider: a second factor that has to be fetched from another room. */
 const ERRAND_MS = 10 * 60_000;
@@ -37,7 +38,7 @@ export function providerRoutes(context: SignIn, provider: Provider, log: Logger)
     const errand = unpacked(context, request);
     response.clearCookie(context.cookies.errand, context.cookies.options);
     if (errand === undefined) {
-      const problem = "This sign-in was begun too long ago, in another browser, or not here. Begin again.";
+      const problem: Problem = (words) => words.begunElsewhere;
       showForm(context, request, response, { status: 403, next: "", problem });
       return;
     }
@@ -59,21 +60,15 @@ async function welcome(
   { name, role }: Person,
   next: string,
 ): Promise<void> {
-  const refuse = async (why: "no role" | "name taken", problem: string) => {
+  const refuse = async (why: "no role" | "name taken", problem: Problem) => {
     await context.tell({ what: "sign-in refused", why, name, from: request.ip });
     showForm(context, request, response, { status: 403, next, problem });
   };
   if (role === undefined) {
-    await refuse(
-      "no role",
-      `${host} knows you as ${name}, but you have no role in Handoff. Ask whoever looks after it for one.`,
-    );
+    await refuse("no role", (words) => words.noRole(host, name));
   } else if (context.users.has(name)) {
     // Else two people would be one in the log, and could not be told apart by those who end a person's access.
-    await refuse(
-      "name taken",
-      `${host} knows you as ${name}, and here somebody with a password is called so. Use that password.`,
-    );
+    await refuse("name taken", (words) => words.nameTaken(host, name));
   } else if (await letIn(context, request, response, { name, role, by: "provider" })) {
     response.redirect(303, ownPath(next));
   } else {
@@ -92,7 +87,10 @@ function sayWhy(
   const isAway = error instanceof UnavailableError && !isRedisAway(error);
   if (!isAway && !(error instanceof RejectedError)) throw error;
   log.warn({ err: error }, "dashboard: a sign-in with the provider came to nothing");
-  const problem = `${error.title} ${error.detail}`;
+  const problem: Problem = (_words, lang) => {
+    const { title, detail } = causeIn(lang, error);
+    return `${title} ${detail}`;
+  };
   showForm(context, request, response, { status: isAway ? 503 : 403, next, problem });
 }
 

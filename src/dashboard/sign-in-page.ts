@@ -1,7 +1,9 @@
 import type { Response } from "express";
 import { type Html, html } from "../domain/html.ts";
 import { NOTHING, sendPage } from "./page.ts";
+import type { Lang } from "./desk/words.ts";
 import { LONGEST_PASSWORD } from "./password.ts";
+import { SIGN_IN_WORDS, type SignInWords } from "./sign-in-words.ts";
 import type { User } from "./users.ts";
 
 /** The pages of signing in and out. */
@@ -18,31 +20,36 @@ export interface SignInPage {
   readonly problem?: string | undefined;
 }
 
-export function sendSignInPage(response: Response, page: SignInPage): void {
+export function sendSignInPage(response: Response, page: SignInPage, lang: Lang): void {
   const { status, next, token, provider, problem } = page;
+  const words = SIGN_IN_WORDS[lang];
+  const other = lang === "en" ? "ja" : "en";
   const alert = problem === undefined ? NOTHING : html`<p role="alert" id="problem">${problem}</p>`;
   const leading =
     provider === undefined
       ? NOTHING
       : html`<p class="instead">
-          <a class="button" href="/sign-in/provider?next=${encodeURIComponent(next)}">Sign in with ${provider}</a>
+          <a class="button" href="/sign-in/provider?next=${encodeURIComponent(next)}">${words.signInWith(provider)}</a>
         </p>`;
-  const or = provider === undefined || token === undefined ? NOTHING : html`<p class="or">or with a password</p>`;
+  const or = provider === undefined || token === undefined ? NOTHING : html`<p class="or">${words.orPassword}</p>`;
   const body = html`<div class="card">
-    <h1>Sign in</h1>
-    <p class="muted">to see what Handoff is working on.</p>
-    ${alert}${leading}${or}${token === undefined ? NOTHING : passwordForm(page, token)}
+    <h1>${words.signIn}</h1>
+    <p class="muted">${words.toSee}</p>
+    ${alert}${leading}${or}${token === undefined ? NOTHING : passwordForm(page, token, words)}
+    <p class="below">
+      <a href="/sign-in/lang/${other}?next=${encodeURIComponent(next)}" lang="${other}">${words.otherLanguage}</a>
+    </p>
   </div>`;
-  sendPage(response, { status, title: "Sign in", body });
+  sendPage(response, { status, title: words.signIn, body, lang });
 }
 
-function passwordForm({ next, name = "", problem }: SignInPage, token: string): Html {
+function passwordForm({ next, name = "", problem }: SignInPage, token: string, words: SignInWords): Html {
   const described = problem === undefined ? NOTHING : html` aria-describedby="problem"`;
   return html`<form method="post" action="/sign-in">
     <input type="hidden" name="token" value="${token}" />
     <input type="hidden" name="next" value="${next}" />
     <label
-      >Name<input
+      >${words.name}<input
         name="name"
         value="${name}"
         autocomplete="username"
@@ -52,29 +59,28 @@ function passwordForm({ next, name = "", problem }: SignInPage, token: string): 
         required${described}${name === "" ? html` autofocus` : NOTHING}
     /></label>
     <label
-      >Password<input
+      >${words.password}<input
         name="password"
         type="password"
         autocomplete="current-password"
         maxlength="${String(LONGEST_PASSWORD)}"
         required${described}${name === "" ? NOTHING : html` autofocus`}
     /></label>
-    <button type="submit">Sign in</button>
+    <button type="submit">${words.signIn}</button>
   </form>`;
 }
 
 /** `provider`: its host, where the person signed in with it. */
-export function sendSignOutPage(response: Response, user: User, provider: string | undefined): void {
+export function sendSignOutPage(response: Response, user: User, provider: string | undefined, lang: Lang): void {
+  const words = SIGN_IN_WORDS[lang];
   const stays =
-    user.by === "provider" && provider !== undefined
-      ? html`<p class="muted">You stay signed in at ${provider}: on a machine of others, sign out there, too.</p>`
-      : NOTHING;
+    user.by === "provider" && provider !== undefined ? html`<p class="muted">${words.staysAt(provider)}</p>` : NOTHING;
   const body = html`<div class="card">
-    <h1>Sign out?</h1>
-    <p class="muted">You are signed in as ${user.name}, ${user.role}.</p>
+    <h1>${words.signOutNow}</h1>
+    <p class="muted">${words.signedInAs(user.name, user.role)}</p>
     ${stays}
-    <form method="post" action="/sign-out"><button type="submit">Sign out</button></form>
-    <p class="below"><a href="/desk">Back to the desk</a></p>
+    <form method="post" action="/sign-out"><button type="submit">${words.signOut}</button></form>
+    <p class="below"><a href="/desk">${words.backToDesk}</a></p>
   </div>`;
-  sendPage(response, { status: 200, title: "Sign out", body });
+  sendPage(response, { status: 200, title: words.signOut, body, lang });
 }

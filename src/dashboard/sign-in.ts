@@ -4,12 +4,15 @@ import * as z from "zod";
 import type { Secret } from "../settings.ts";
 import type { Tell } from "./access.ts";
 import { type Cookies, readCookie } from "./cookies.ts";
+import { chooseLang, langOf } from "./desk/visit.ts";
+import type { Lang } from "./desk/words.ts";
 import { type Lockout, network, type Tried } from "./lockout.ts";
 import { mark, sameText } from "./mark.ts";
 import { LONGEST_PASSWORD, verifyPassword } from "./password.ts";
 import type { Provider } from "./provider.ts";
 import { type Sessions, SESSION_MS } from "./session.ts";
 import { sendSignInPage, sendSignOutPage } from "./sign-in-page.ts";
+import { SIGN_IN_WORDS, type SignInWords } from "./sign-in-words.ts";
 import type { LocalUsers, User } from "./users.ts";
 
 export interface SignIn {
@@ -45,6 +48,10 @@ export function signInRoutes(context: SignIn): Router {
     if ((await context.userOf(request)) === undefined) showForm(context, request, response, { status: 200, next });
     else response.redirect(303, next);
   });
+  router.get("/sign-in/lang/:lang", (request, response) => {
+    chooseLang(response, request.params.lang === "ja" ? "ja" : "en", context.cookies);
+    response.redirect(303, `/sign-in?next=${encodeURIComponent(ownPath(request.query["next"]))}`);
+  });
   router.post(
     "/sign-in",
     express.urlencoded({ extended: false, limit: "8kb", parameterLimit: 10 }),
@@ -54,7 +61,7 @@ export function signInRoutes(context: SignIn): Router {
   router.get("/sign-out", async (request, response) => {
     const user = await context.userOf(request);
     if (user === undefined) response.redirect(303, "/sign-in");
-    else sendSignOutPage(response, user, context.provider?.host);
+    else sendSignOutPage(response, user, context.provider?.host, langOf(request, context.cookies));
   });
   router.post("/sign-out", async (request, response) => {
     const user = await context.userOf(request);
@@ -75,7 +82,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
     await context.tell({ what: "sign-in refused", why: "too many tries", name: user?.name, from });
     response.setHeader("Retry-After", Math.ceil(waitMs / 1000));
     const minutes = Math.ceil(waitMs / 60_000);
-    const problem = `Too many tries. Wait ${minutes === 1 ? "a minute" : `${String(minutes)} minutes`}, then try again.`;
+    const problem: Problem = (words) => words.tooManyTries(minutes);
     showForm(context, request, response, { status: 429, name, next, problem });
     return;
   }
@@ -85,7 +92,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
   const right = checked !== undefined && (await verifyPassword(password, checked.password));
   if (user === undefined || !right) {
     await context.tell({ what: "sign-in refused", why: "wrong", name: user?.name, from });
-    const problem = "This name and password do not belong together. Check both and try again.";
+    const problem: Problem = (words) => words.wrong;
     showForm(context, request, response, { status: 401, next, name, problem });
     return;
   }
@@ -98,7 +105,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
   response.redirect(303, ownPath(next));
 }
 
-export const ENDED = "Your access to Handoff was ended. Ask whoever looks after it.";
+export const ENDED: Problem = (words) => words.ended;
 
 /** Begins `user`'s session in this browser, in place of the one before; false where the person's access was ended. */
 export async function letIn(
@@ -144,7 +151,7 @@ function refuseForeignForm(context: SignIn): RequestHandler {
       next();
       return;
     }
-    const problem = "This page had grown old, or your browser refuses cookies. Please sign in again.";
+    const problem: Problem = (words) => words.formOld;
     showForm(context, request, response, { status: 403, name: form.name, next: form.next, problem });
   };
 }
@@ -162,22 +169,27 @@ export function ownPath(next: unknown): string {
   return typeof next === "string" && /^\/(?:admin\/|desk(?:[/?]|$))[\w\-./~%:?=&+]*$/.test(next) ? next : HOME;
 }
 
+/** What stood in the way, in the reader's language. */
+export type Problem = (words: SignInWords, lang: Lang) => string;
+
 interface Form {
   readonly status: number;
   readonly next: string;
   readonly name?: string;
-  readonly problem?: string;
+  readonly problem?: Problem;
 }
 
 export function showForm(context: SignIn, request: Request, response: Response, form: Form): void {
-  const page = { ...form, next: ownPath(form.next), provider: context.provider?.host };
+  const lang = langOf(request, context.cookies);
+  const problem = form.problem?.(SIGN_IN_WORDS[lang], lang);
+  const page = { ...form, problem, next: ownPath(form.next), provider: context.provider?.host };
   if (context.users.size === 0) {
-    sendSignInPage(response, page);
+    sendSignInPage(response, page, lang);
     return;
   }
   // The same nonce for all open tabs, so that each of their forms works.
   const known = readCookie(request.headers.cookie, context.cookies.form);
   const nonce = known !== undefined && /^[\w-]{43}$/.test(known) ? known : randomBytes(32).toString("base64url");
   response.cookie(context.cookies.form, nonce, context.cookies.options);
-  sendSignInPage(response, { ...page, token: formToken(context.secret, nonce) });
+  sendSignInPage(response, { ...page, token: formToken(context.secret, nonce) }, lang);
 }

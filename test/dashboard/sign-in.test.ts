@@ -106,6 +106,30 @@ describe("Signing in", () => {
     expect((await theirs.send("POST", "/sign-in", { body, headers: FORM })).status).toBe(303);
   });
 
+  it("speaks the browser's language, or the one that was chosen, also about what went wrong", async () => {
+    const page = async (headers: Record<string, string>) =>
+      await (await fetch(`${site.url}/sign-in`, { headers })).text();
+    expect(await page({ "accept-language": "ja-JP,ja;q=0.9,en;q=0.5" })).toMatch(/<html lang="ja">[^]*パスワード/);
+    expect(await page({ "accept-language": "en-GB,ja;q=0.5" })).toMatch(/<html lang="en">[^]*Password/);
+    expect(await page({ "accept-language": "ja", cookie: "handoff-lang=en" })).toMatch(/<html lang="en">/);
+
+    const browser = openBrowser(site);
+    browser.cookies.set("handoff-lang", "ja");
+    const wrong = await signIn(browser, { name: "olga", password: "no" });
+    expect([wrong.status, await wrong.text()]).toEqual([401, expect.stringContaining("組み合わせが正しくありません")]);
+    expect((await signIn(browser, { name: "olga" })).status).toBe(303);
+    expect(await (await browser.get("/sign-out")).text()).toMatch(/<html lang="ja">[^]*olga（operator）/);
+  });
+
+  it("whose language is chosen on its own page leads back to it", async () => {
+    const browser = openBrowser(site);
+    const page = await (await browser.get("/sign-in?next=%2Fdesk%2Ffind")).text();
+    const link = /href="(\/sign-in\/lang\/ja[^"]*)"/.exec(page)?.[1] ?? "";
+    const chosen = await browser.get(link);
+    expect([chosen.status, chosen.headers.get("location")]).toEqual([303, "/sign-in?next=%2Fdesk%2Ffind"]);
+    expect(await (await browser.get("/sign-in")).text()).toContain("サインイン");
+  });
+
   it("reads no endless form", async () => {
     const response = await openBrowser(site).send("POST", "/sign-in", {
       body: `name=${"x".repeat(20_000)}`,

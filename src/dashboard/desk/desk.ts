@@ -86,9 +86,12 @@ export function deskRoutes(
 
   // A SIM's number must not stand in an address: the form posts what is looked for.
   const form = express.urlencoded({ extended: false, limit: "64kb", parameterLimit: 50 });
-  router.all("/find", form, async (request, response: Reply) => {
-    const typed: unknown = request.body ?? request.query; // what a form or an address holds
-    const asked = findQuestion.parse(typed).q.trim();
+  router.get("/find", (_request, response: Reply) => {
+    const body = findPage("", [], desk.sealing.tags("").length > 0, response.locals);
+    sendDeskPage(response, { title: response.locals.words.find, body, at: "find" });
+  });
+  router.post("/find", form, async (request, response: Reply) => {
+    const asked = findQuestion.parse(request.body).q.trim();
     const found = await findJobs(desk, asked);
     const body = findPage(asked, found, desk.sealing.tags("").length > 0, response.locals);
     sendDeskPage(response, { title: response.locals.words.find, body, at: "find" });

@@ -62,12 +62,12 @@ function vendorsTable({ vendors }: StandingShown, { words }: Visit): Html {
     ({ vendor, openForMs, used, lastWellAt, calls, ill }) =>
       html`<tr>
         <th scope="row">${vendorName(vendor)}</th>
-        <td class="${openForMs === null ? "good" : "bad"}">
+        <td class="${openForMs === null ? "good nowrap" : "bad"}">
           ${openForMs === null ? words.takesCalls : words.heldBack(Math.ceil(openForMs / 1000))}
         </td>
-        <td>${lastWellAt === null ? "–" : words.ago(age(Date.now() - lastWellAt.getTime()))}</td>
-        <td class="${ill === 0 ? "" : "bad"}">${calls === 0 ? "–" : words.failedOf(ill, calls)}</td>
-        <td>${used === null ? "–" : percent(used)}</td>
+        <td class="nowrap">${lastWellAt === null ? "–" : words.ago(age(Date.now() - lastWellAt.getTime()))}</td>
+        <td class="nowrap${ill === 0 ? "" : " bad"}">${calls === 0 ? "–" : words.failedOf(ill, calls)}</td>
+        <td class="nowrap">${used === null ? "–" : percent(used)}</td>
       </tr>`,
   );
   return table([words.vendor, words.state, words.lastWell, words.errorRate, words.callsUsed], rows);

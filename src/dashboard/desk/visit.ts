@@ -52,7 +52,8 @@ export function sendDeskPage(response: Reply, { status = 200, title, body, at }:
     title,
     body,
     user,
-    desk: { lang, menu, script: `${DESK_PATH}/live.js`, signOut: words.signOut, stale: words.stale },
+    lang,
+    desk: { menu, script: `${DESK_PATH}/live.js`, signOut: words.signOut, stale: words.stale },
   });
 }
 
