@@ -35,6 +35,7 @@ export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "h
     <div data-live>${recordsOf(file, urls, visit)}</div>`;
 }
 
+/** In Japanese the failure's own words come along: they name what it is about (which product, which code). */
 function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   const { failure } = view;
   if (failure === null) return NOTHING;
@@ -43,6 +44,7 @@ function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   return html`<section class="${view.state === "failed" ? "failure" : "note"}">
     <h2>${heading}</h2>
     <p>${detail}</p>
+    ${title === failure.title ? NOTHING : html`<p class="muted" lang="en">${failure.title} ${failure.detail}</p>`}
     <p class="muted">${words.owners[ownerOf(failure)]} · <code>${failure.code}</code></p>
   </section>`;
 }
