@@ -35,7 +35,7 @@ export const poison: Experiment = {
   async run(scale, random) {
     const [unreadable, crashing] = scale === "full" ? [300, 2] : [10, 1];
     // A percentile says something of hundreds of checks, and of the minutes that people look at.
-    const [calmMs, crashesMs] = scale === "full" ? [30_000, 120_000] : [1_000, 0];
+    const [calmMs, restMs, crashesMs] = scale === "full" ? [30_000, 250, 120_000] : [1_000, 90, 0];
     const workersKept = crashing + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
@@ -59,7 +59,7 @@ export const poison: Experiment = {
         const warm = await meanwhile(() => pause(calmMs / 3)); // whoever has just started is slower
         const calm = await meanwhile(() => pause(calmMs));
         const spoilt = await meanwhile(async () => {
-          await putUnreadable(plant, unreadable, random);
+          await putUnreadable(plant, unreadable, restMs, random);
           await untilFailed(plant, unreadable);
         });
         const crashers: Answer[] = [];
@@ -164,15 +164,15 @@ async function ask(api: Handoff, account: string): Promise<Answer> {
   return { account, id, status: 202, ms: 0, retryAfter: null };
 }
 
-/** Puts unreadable jobs straight into the queue, spread over some time. */
-async function putUnreadable(plant: Plant, count: number, random: Random): Promise<void> {
+/** Puts unreadable jobs straight into the queue, one each `restMs` at most. */
+async function putUnreadable(plant: Plant, count: number, restMs: number, random: Random): Promise<void> {
   await plant.inQueue(async (queue, redis) => {
     for (let at = 0; at < count; at++) {
       const { data, text } = random.oneOf(UNREADABLE);
       const delay = text === undefined ? 0 : 1000; // nobody takes it before it is changed
       const { id = "" } = await queue.add(queue.name, data, { delay });
       if (text !== undefined) await redis.hset(queue.toKey(id), "data", text);
-      await pause(random.between(10, 90));
+      await pause(random.between(10, restMs));
     }
   });
 }
