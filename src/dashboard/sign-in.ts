@@ -9,6 +9,7 @@ import type { Lang } from "./desk/words.ts";
 import { type Lockout, network, type Tried } from "./lockout.ts";
 import { mark, sameText } from "./mark.ts";
 import { LONGEST_PASSWORD, verifyPassword } from "./password.ts";
+import { seeOther } from "./page.ts";
 import type { Provider } from "./provider.ts";
 import { type Sessions, SESSION_MS } from "./session.ts";
 import { sendSignInPage, sendSignOutPage } from "./sign-in-page.ts";
@@ -46,11 +47,11 @@ export function signInRoutes(context: SignIn): Router {
   router.get("/sign-in", async (request, response) => {
     const next = ownPath(request.query["next"]);
     if ((await context.userOf(request)) === undefined) showForm(context, request, response, { status: 200, next });
-    else response.redirect(303, next);
+    else seeOther(response, next);
   });
   router.get("/sign-in/lang/:lang", (request, response) => {
     chooseLang(response, request.params.lang === "ja" ? "ja" : "en", context.cookies);
-    response.redirect(303, `/sign-in?next=${encodeURIComponent(ownPath(request.query["next"]))}`);
+    seeOther(response, `/sign-in?next=${encodeURIComponent(ownPath(request.query["next"]))}`);
   });
   router.post(
     "/sign-in",
@@ -60,7 +61,7 @@ export function signInRoutes(context: SignIn): Router {
   );
   router.get("/sign-out", async (request, response) => {
     const user = await context.userOf(request);
-    if (user === undefined) response.redirect(303, "/sign-in");
+    if (user === undefined) seeOther(response, "/sign-in");
     else sendSignOutPage(response, user, context.provider?.host, langOf(request, context.cookies));
   });
   router.post("/sign-out", async (request, response) => {
@@ -68,7 +69,7 @@ export function signInRoutes(context: SignIn): Router {
     await context.sessions.end(readCookie(request.headers.cookie, context.cookies.session));
     response.clearCookie(context.cookies.session, context.cookies.options);
     if (user !== undefined) await context.tell({ what: "signed out", user });
-    response.redirect(303, "/sign-in");
+    seeOther(response, "/sign-in");
   });
   return router;
 }
@@ -102,7 +103,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
     return;
   }
   rememberBrowser(context, response, name);
-  response.redirect(303, ownPath(next));
+  seeOther(response, ownPath(next));
 }
 
 export const ENDED: Problem = (words) => words.ended;
