@@ -140,13 +140,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   ): Promise<T | undefined> => {
     if (ifInDoubt === "park") {
       await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false });
-      throw new InDoubtError({
-        code: "in-doubt",
-        title: `It is not known whether "${name}" happened.`,
-        detail:
-          "No program can find out, so nothing is sent again by itself. Look in the other system whether it is there, and settle by hand what is missing.",
-        vendor: null,
-      });
+      throw parked(name);
     }
 
     let trace: T | undefined;
@@ -176,6 +170,17 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   };
 
   return { step, names, inside: () => inside, notes };
+}
+
+/** Nobody but a person can tell whether the step happened. */
+export function parked(step: string): InDoubtError {
+  return new InDoubtError({
+    code: "in-doubt",
+    title: `It is not known whether "${step}" happened.`,
+    detail:
+      "No program can find out, so nothing is sent again by itself. Look in the other system whether it is there, and settle by hand what is missing.",
+    vendor: null,
+  });
 }
 
 /** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */
