@@ -48,7 +48,7 @@ export function openDryRuns({ redis, prefix, waitMs = WAIT_MS }: Place & { reado
         const found = await redis.get(answer);
         if (found !== null) {
           await redis.del(answer);
-          return planSchema.parse(JSON.parse(found));
+          return planSchema.safeParse(JSON.parse(found)).data ?? null; // a worker of another version may write it otherwise
         }
         await setTimeout(LOOK_MS);
       }

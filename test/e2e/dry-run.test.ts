@@ -5,9 +5,11 @@ import { inSystem, until } from "./system.ts";
 it("what a job would do is seen at the desk by those who may act, and changes nothing", () =>
   inSystem(async (system) => {
     const people = [vera, olga].map(({ name, role, hash }) => `${name}:${role}:${hash.reveal()}`).join(";");
-    const [handoff, worker] = await Promise.all([
-      system.start({ ROLES: "api,dashboard", DASHBOARD_USERS: people }),
-      system.start({ ROLES: "worker", SWEEP_INTERVAL_MS: "86400000" }),
+    // Each with its own role's settings only: the vendors' are the worker's.
+    const [handoff, desk, worker] = await Promise.all([
+      system.start({}, "api"),
+      system.start({ DASHBOARD_USERS: people }, "dashboard"),
+      system.start({ SWEEP_INTERVAL_MS: "86400000" }, "worker"),
     ]);
     await until(async () => (await system.jobs("approval-sweep", "completed")) > 0 || undefined, worker); // it finds nothing yet
     const orderId = await system.approvedOrder();
@@ -29,13 +31,13 @@ it("what a job would do is seen at the desk by those who may act, and changes no
     await system.edit("Account", account, { WH_Account__c: client });
     const failed = await handoff.job(id);
 
-    const viewer = openBrowser(handoff);
+    const viewer = openBrowser(desk);
     await signIn(viewer, { name: "vera" });
     const at = `/desk/jobs/${id}`;
     expect(await (await viewer.get(at)).text()).not.toContain("What would it do now?");
     expect((await viewer.send("POST", `${at}/dry-run`, { headers: FORM })).status).toBe(403);
 
-    const operator = openBrowser(handoff);
+    const operator = openBrowser(desk);
     await signIn(operator, { name: "olga" });
     expect(await (await operator.get(at)).text()).toContain("What would it do now?");
     const foreign = { ...FORM, "sec-fetch-site": "cross-site" };

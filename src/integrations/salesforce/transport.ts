@@ -6,7 +6,7 @@ import * as z from "zod";
 import { type Outgoing, sendIt, type Send } from "../../domain/vendor-call.ts";
 import { salesforceError, type ApiError, type Failure, type Trouble } from "./errors.ts";
 import { isKnownValue } from "./fields.ts";
-import { takenBySalesforce, writesIn } from "./writes.ts";
+import { readsOnly, takenBySalesforce, writesIn } from "./writes.ts";
 
 /** Far above any answer of ours: a query gives one Order or one Account. */
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
@@ -97,7 +97,7 @@ async function sent(
 /** What would leave, and how Salesforce answers where it takes it. */
 function outgoing(request: HttpRequest, asked: Wire["asked"]): Outgoing<HttpResponse> {
   return {
-    writes: asked !== "read",
+    writes: asked !== "read" || !readsOnly(request),
     parts: async () => await writesIn(request),
     isPlain: (_field, value) => isKnownValue(value),
     taken: (anew) => ({ headers: { "content-type": "application/json" }, ...takenBySalesforce(request, anew) }),

@@ -14,14 +14,21 @@ const composite = z.object({
   ),
 });
 
+const togetherIn = (text: string) => composite.safeParse(JSON.parse(text)).data?.compositeRequest;
+
+/** Whether nothing can come of it, whatever the verb says of itself. */
+export function readsOnly({ method, body }: HttpRequest): boolean {
+  if (method === "GET") return true;
+  return typeof body === "string" && togetherIn(body)?.every((part) => part.method === "GET") === true;
+}
+
 /** `Case`, `Opportunity/006…`: what a URL names below the API's version. */
 const recordIn = (url: string) => url.replace(/^.*?\/sobjects\//, "").replace(/\?.*$/, "");
 
 export async function writesIn({ method, url, body }: HttpRequest): Promise<readonly Part[]> {
   const text = body instanceof Readable ? await recordBeside(body) : typeof body === "string" ? body : "{}";
-  const json: unknown = JSON.parse(text);
-  const together = composite.safeParse(json).data?.compositeRequest;
-  if (together === undefined) return [{ to: `${method} ${recordIn(url)}`, fields: fields.parse(json) }];
+  const together = togetherIn(text);
+  if (together === undefined) return [{ to: `${method} ${recordIn(url)}`, fields: fields.parse(JSON.parse(text)) }];
   return together
     .filter((part) => part.method !== "GET")
     .map((part) => ({ to: `${part.method} ${recordIn(part.url)}`, fields: part.body ?? {} }));
@@ -54,7 +61,7 @@ export function takenBySalesforce(
     success: true,
     errors: [],
   });
-  const together = typeof body === "string" ? composite.safeParse(JSON.parse(body)).data?.compositeRequest : undefined;
+  const together = typeof body === "string" ? togetherIn(body) : undefined;
   if (together === undefined) {
     const isNew = method === "POST";
     return isNew ? { statusCode: 201, body: JSON.stringify(made(recordIn(url))) } : { statusCode: 204, body: "" };
