@@ -18,7 +18,7 @@ import type { DeskContext } from "./desk/context.ts";
 import { deskRoutes } from "./desk/desk.ts";
 import { isForeignChange } from "./cross-site.ts";
 import { openLockout } from "./lockout.ts";
-import { DESK_POLICY, PAGE_POLICY, sendMessage } from "./page.ts";
+import { DESK_POLICY, PAGE_POLICY, seeOther, sendMessage } from "./page.ts";
 import { type ProviderSettings, providerOf } from "./provider.ts";
 import { providerRoutes } from "./provider-sign-in.ts";
 import { AWAY, isRedisAway, sayThatRedisIsAway } from "./redis-away.ts";
@@ -170,8 +170,8 @@ const LONGEST_NEXT = 2000;
 
 function turnAway(request: Request, response: Response): void {
   if (isForPrograms(request)) answer(request, response, 401, "Signed out", SIGNED_OUT);
-  else if (request.originalUrl.length > LONGEST_NEXT) response.redirect(303, "/sign-in");
-  else response.redirect(303, `/sign-in?next=${encodeURIComponent(request.originalUrl)}`);
+  else if (request.originalUrl.length > LONGEST_NEXT) seeOther(response, "/sign-in");
+  else seeOther(response, `/sign-in?next=${encodeURIComponent(request.originalUrl)}`);
 }
 
 function waitForRedis(

@@ -82,3 +82,8 @@ export function sendMessage(response: Response, status: number, title: string, t
   </div>`;
   sendPage(response, { status, title, body });
 }
+
+/** Sends the browser on. Express's own way says the address once more in a body, and part of it may be the visitor's words. */
+export function seeOther(response: Response, path: string): void {
+  response.status(303).location(path).end();
+}

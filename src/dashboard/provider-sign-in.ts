@@ -4,6 +4,7 @@ import * as z from "zod";
 import { RejectedError, UnavailableError } from "../domain/errors.ts";
 import { readCookie } from "./cookies.ts";
 import { mark, sameText } from "./mark.ts";
+import { seeOther } from "./page.ts";
 import { type Errand, type Person, type Provider, RETURN_PATH } from "./provider.ts";
 import { isRedisAway } from "./redis-away.ts";
 import { ENDED, letIn, ownPath, showForm, type SignIn } from "./sign-in.ts";
@@ -28,7 +29,7 @@ export function providerRoutes(context: SignIn, provider: Provider, log: Logger)
       const { url, errand } = await provider.begin();
       const { cookies } = context;
       response.cookie(cookies.errand, packed(context, errand, next), { ...cookies.options, maxAge: ERRAND_MS });
-      response.redirect(303, url.href);
+      seeOther(response, url.href);
     } catch (error) {
       sayWhy(context, log, request, response, error, next);
     }
@@ -75,7 +76,7 @@ async function welcome(
       `${host} knows you as ${name}, and here somebody with a password is called so. Use that password.`,
     );
   } else if (await letIn(context, request, response, { name, role, by: "provider" })) {
-    response.redirect(303, ownPath(next));
+    seeOther(response, ownPath(next));
   } else {
     showForm(context, request, response, { status: 403, next, problem: ENDED });
   }

@@ -7,6 +7,7 @@ import { type Cookies, readCookie } from "./cookies.ts";
 import { type Lockout, network, type Tried } from "./lockout.ts";
 import { mark, sameText } from "./mark.ts";
 import { LONGEST_PASSWORD, verifyPassword } from "./password.ts";
+import { seeOther } from "./page.ts";
 import type { Provider } from "./provider.ts";
 import { type Sessions, SESSION_MS } from "./session.ts";
 import { sendSignInPage, sendSignOutPage } from "./sign-in-page.ts";
@@ -43,7 +44,7 @@ export function signInRoutes(context: SignIn): Router {
   router.get("/sign-in", async (request, response) => {
     const next = ownPath(request.query["next"]);
     if ((await context.userOf(request)) === undefined) showForm(context, request, response, { status: 200, next });
-    else response.redirect(303, next);
+    else seeOther(response, next);
   });
   router.post(
     "/sign-in",
@@ -53,7 +54,7 @@ export function signInRoutes(context: SignIn): Router {
   );
   router.get("/sign-out", async (request, response) => {
     const user = await context.userOf(request);
-    if (user === undefined) response.redirect(303, "/sign-in");
+    if (user === undefined) seeOther(response, "/sign-in");
     else sendSignOutPage(response, user, context.provider?.host);
   });
   router.post("/sign-out", async (request, response) => {
@@ -61,7 +62,7 @@ export function signInRoutes(context: SignIn): Router {
     await context.sessions.end(readCookie(request.headers.cookie, context.cookies.session));
     response.clearCookie(context.cookies.session, context.cookies.options);
     if (user !== undefined) await context.tell({ what: "signed out", user });
-    response.redirect(303, "/sign-in");
+    seeOther(response, "/sign-in");
   });
   return router;
 }
@@ -95,7 +96,7 @@ async function signIn(context: SignIn, request: Request, response: Response): Pr
     return;
   }
   rememberBrowser(context, response, name);
-  response.redirect(303, ownPath(next));
+  seeOther(response, ownPath(next));
 }
 
 export const ENDED = "Your access to Handoff was ended. Ask whoever looks after it.";

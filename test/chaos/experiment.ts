@@ -20,6 +20,8 @@ export type Scale = "short" | "full";
 /** Breaks the system in one way, many times over, and counts. The same seed makes the same choices. */
 export interface Experiment {
   readonly name: string;
+  /** For one that waits most of its time, and so can run beside others. */
+  readonly waits?: true;
   readonly run: (scale: Scale, random: Random) => Promise<readonly Finding[]>;
 }
 

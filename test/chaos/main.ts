@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { type Finding, randomFrom } from "./experiment.ts";
+import { type Experiment, type Finding, randomFrom } from "./experiment.ts";
 import { experiments } from "./index.ts";
 
 /**
- * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two at a time. `SEED=…`
+ * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time. `SEED=…`
  * makes the same choices again; `--short` breaks things less often. Ends with 1 where anything was lost or doubled, or an
  * experiment broke off.
  */
@@ -39,23 +39,23 @@ if (chosen.length === 1 && only !== undefined) {
 }
 
 process.stderr.write(`SEED=${String(seed)}\n`);
-const waiting = [...chosen];
+const waiting = chosen.filter(({ waits }) => waits === undefined);
 const rows = new Map<string, string>();
 let failed = false;
-const lane = async () => {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { name } = next;
-    const startedAt = performance.now();
-    const { code, table, complaint } = await alone(name);
-    rows.set(name, table.startsWith(HEAD) ? table.slice(HEAD.length) : "");
-    failed ||= code !== 0;
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-    process.stderr.write(
-      `${rows.get(name) ?? ""}${name}: ${seconds} s${code === 0 ? "" : `, ended with ${String(code)}\n${complaint}`}\n`,
-    );
-  }
+const runOne = async ({ name }: Experiment) => {
+  const startedAt = performance.now();
+  const { code, table, complaint } = await alone(name);
+  rows.set(name, table.startsWith(HEAD) ? table.slice(HEAD.length) : "");
+  failed ||= code !== 0;
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+  process.stderr.write(
+    `${rows.get(name) ?? ""}${name}: ${seconds} s${code === 0 ? "" : `, ended with ${String(code)}\n${complaint}`}\n`,
+  );
 };
-await Promise.all(Array.from({ length: AT_ONCE }, lane));
+const lane = async () => {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await runOne(next);
+};
+await Promise.all([...chosen.filter(({ waits }) => waits).map(runOne), ...Array.from({ length: AT_ONCE }, lane)]);
 process.stdout.write(HEAD + chosen.map(({ name }) => rows.get(name) ?? "").join(""));
 process.exit(failed ? 1 : 0);
 

@@ -33,7 +33,9 @@ interface Unreadable {
 export const poison: Experiment = {
   name: "poison",
   async run(scale, random) {
-    const [unreadable, crashing, calmMs] = scale === "full" ? [300, 2, 10_000] : [10, 1, 1_000];
+    const [unreadable, crashing] = scale === "full" ? [300, 2] : [10, 1];
+    // A percentile says something of hundreds of checks, and of the minutes that people look at.
+    const [calmMs, restMs, crashesMs] = scale === "full" ? [30_000, 250, 120_000] : [1_000, 90, 0];
     const workersKept = crashing + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
@@ -47,27 +49,30 @@ export const poison: Experiment = {
           CRASH_ON: accounts.join(","),
         });
         plant.keepLocksShort();
-        /** Others ask while something happens; gives how long that took (ms). */
+        /** Others ask while something happens. */
         const meanwhile = async (work: () => Promise<unknown>) => {
           const portals = load(plant, api, scale === "full" ? {} : { restMs: 100 });
-          const from = performance.now();
           await work();
-          const ms = performance.now() - from;
-          return { ms, answers: await portals.stop() };
+          return { answers: await portals.stop() };
         };
 
-        const warm = await meanwhile(() => pause(calmMs / 4)); // whoever has just started is slower
+        const warm = await meanwhile(() => pause(calmMs / 3)); // whoever has just started is slower
         const calm = await meanwhile(() => pause(calmMs));
         const spoilt = await meanwhile(async () => {
-          await putUnreadable(plant, unreadable, random);
+          await putUnreadable(plant, unreadable, restMs, random);
           await untilFailed(plant, unreadable);
         });
         const crashers: Answer[] = [];
+        let quarantinedMs = 0;
         const crashed = await meanwhile(async () => {
+          const from = performance.now();
           for (const account of accounts) crashers.push(await ask(api, account));
-          await Promise.race([untilFailed(plant, unreadable + crashing), workers.kept]);
+          const quarantined = untilFailed(plant, unreadable + crashing).then(
+            () => (quarantinedMs = performance.now() - from),
+          );
+          await Promise.race([Promise.all([quarantined, pause(crashesMs)]), workers.kept]);
         });
-        const restMs = await plant.rest();
+        await plant.rest();
         const deaths = await workers.stop();
 
         const reasons = await reasonsOfFailed(plant, api);
@@ -107,7 +112,7 @@ export const poison: Experiment = {
             times: crashing,
             lost: ofCrashed.lost,
             doubled: ofCrashed.doubled,
-            convergedMs: crashed.ms + restMs,
+            convergedMs: quarantinedMs,
             remark: `each quarantined with its reason, after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; beside ${String(crashed.answers.length)} others, of which ${String(hit)} took longer than that; ${moved(withCrashers)}`,
           },
         ];
@@ -159,15 +164,15 @@ async function ask(api: Handoff, account: string): Promise<Answer> {
   return { account, id, status: 202, ms: 0, retryAfter: null };
 }
 
-/** Puts unreadable jobs straight into the queue, spread over some time. */
-async function putUnreadable(plant: Plant, count: number, random: Random): Promise<void> {
+/** Puts unreadable jobs straight into the queue, one each `restMs` at most. */
+async function putUnreadable(plant: Plant, count: number, restMs: number, random: Random): Promise<void> {
   await plant.inQueue(async (queue, redis) => {
     for (let at = 0; at < count; at++) {
       const { data, text } = random.oneOf(UNREADABLE);
       const delay = text === undefined ? 0 : 1000; // nobody takes it before it is changed
       const { id = "" } = await queue.add(queue.name, data, { delay });
       if (text !== undefined) await redis.hset(queue.toKey(id), "data", text);
-      await pause(random.between(10, 90));
+      await pause(random.between(10, restMs));
     }
   });
 }

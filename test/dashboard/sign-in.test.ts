@@ -25,6 +25,7 @@ describe("Somebody who opens the dashboard", () => {
       303,
       "/sign-in?next=%2Fadmin%2Fqueues%2Fqueue%2Forders%3Fstatus%3Dfailed",
     ]);
+    expect(await queues.text()).toBe(""); // Express would say the address once more
   });
 
   it.each(["/admin/queues/api/queues", "/admin/queues/api/redis/stats"])(
