@@ -124,11 +124,16 @@ export function planWriter(newJob: string | null) {
         const text = named(String(value));
         if (text !== String(value)) result[name] = text;
       }
+      const failure = ending.failure && {
+        ...ending.failure,
+        title: named(ending.failure.title),
+        detail: named(ending.failure.detail),
+      };
       return planSchema.parse({
         steps,
         reads,
         writes,
-        ending: { ...ending, result: ending.result && result },
+        ending: { ...ending, result: ending.result && result, failure },
       });
     },
   };
