@@ -263,7 +263,6 @@ function prepareWorker(
   let following: Promise<void> | undefined;
   let alerting: Promise<void> | undefined;
   let answering: Promise<void> | undefined;
-  const complain = complaintsTo(log);
   const rehearsal = {
     ledger,
     sealing,
@@ -274,7 +273,8 @@ function prepareWorker(
   };
   const answer = () => {
     const listening = connectWorker(settings);
-    listening.on("error", complain);
+    watch(listening, log);
+    const complain = (err: unknown) => log.warn({ err }, "a dry run could not be answered");
     const carryOut = (asked: Rehearsed, nobodyWaits: AbortSignal) => rehearse(asked, rehearsal, nobodyWaits);
     return answerDryRuns({ redis, prefix, listening }, carryOut, complain, stopping.signal);
   };

@@ -35,6 +35,7 @@ export function tryOutBy({ dryRuns, sealing }: DryRunParts): (asked: Asked, resp
   return async (asked, response) => {
     const { kind, route, payload } = asked;
     const known = await judge(asked, response, "known").catch(asUnavailable);
+    response.locals.facts = { dryRun: known?.how ?? "new" };
     const common = { dryRun: true, kind: kind.name } as const;
     if (known !== null) {
       const answer = { ...common, wouldBe: known.how, job: known.job.id, plan: null };
