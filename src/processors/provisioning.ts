@@ -47,15 +47,16 @@ export const provisioning = defineJobKind({
       ? await step("ask which are add-ons", "repeat", () => addonsAmong(whmcs, order))
       : [];
     const lines = orderLines(order, addonIds);
-    const { whmcsOrderId, serviceId } = await step(
-      "add the order",
-      { find: () => settleOrder(whmcs, clientId, opportunityId, lines) },
-      async () => {
-        if (job.resumed) await checkStillApproved(salesforce, orderId);
-        const added = await whmcs.addOrder({ clientId, opportunityId, lines });
-        return { whmcsOrderId: added.orderId, serviceId: added.serviceIds[0] ?? null };
-      },
-    );
+    const settle = () => settleOrder(whmcs, clientId, opportunityId, lines);
+    const found = await step<WhmcsOrder>("add the order", { find: settle }, async () => {
+      if (job.resumed) await checkStillApproved(salesforce, orderId);
+      const { orderId: whmcsOrderId, serviceIds } = await whmcs.addOrder({ clientId, opportunityId, lines });
+      return { whmcsOrderId, serviceId: serviceIds[0] ?? null, isNew: true };
+    });
+    // Two orders may share an Opportunity, and be approved at the same moment: neither job saw what the other adds.
+    const { whmcsOrderId, serviceId } = found.isNew
+      ? await step("keep one order", "repeat", async () => (await settle()) ?? found)
+      : found;
     if (serviceId === null) throw withoutService(whmcsOrderId);
     await step(
       "accept the order",
@@ -72,6 +73,13 @@ export const provisioning = defineJobKind({
     return { outcome: "done", result: { orderId, opportunityId, whmcsOrderId, whmcsServiceId: serviceId } };
   },
 });
+
+/** `serviceId`: null where it made none. `isNew`: this job added it, and did not look whether there is another since. */
+interface WhmcsOrder {
+  readonly whmcsOrderId: number;
+  readonly serviceId: number | null;
+  readonly isNew?: true;
+}
 
 const unknownOrder = {
   code: "unknown-order",
@@ -197,15 +205,15 @@ function withoutService(whmcsOrderId: number): RejectedError {
 const OVER = new Set(["Cancelled", "Terminated", "Fraud"]);
 
 /**
- * The order that an earlier AddOrder made, by the Opportunity's id in its custom field. Should there be two in spite of
- * all, the extra one is cancelled before either is accepted.
+ * The order that an AddOrder made, by the Opportunity's id in its custom field. Should there be two in spite of
+ * all, the later one is cancelled before either is accepted, so that all who look keep the same.
  */
 async function settleOrder(
   whmcs: Whmcs,
   clientId: number,
   opportunityId: OpportunityId,
   [service]: readonly [OrderLine, ...OrderLine[]],
-) {
+): Promise<WhmcsOrder | undefined> {
   const orders = await whmcs.ordersOf({ clientId, opportunityId });
   const [kept, ...extra] = orders.filter(({ services }) => services.some(({ status }) => !OVER.has(status)));
   if (kept === undefined) {

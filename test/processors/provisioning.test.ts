@@ -103,6 +103,7 @@ describe("an approved order", () => {
       steps: [
         { name: "read the order", state: "done" },
         { name: "add the order", state: "done" },
+        { name: "keep one order", state: "done" },
         { name: "accept the order", state: "done" },
         { name: "link and activate", state: "done" },
       ],
@@ -112,6 +113,19 @@ describe("an approved order", () => {
       StageName: "Active",
     });
     expect((await line.calls()).filter(({ operation }) => operation === "update")).toHaveLength(1);
+  });
+
+  it("that is approved together with another one of the same Opportunity: both end with the one order that WHMCS keeps", async () => {
+    const { orderId: first, opportunityId } = await approvedOrder(["home1g", 1]);
+    const { orderId: second } = await approvedOrder(["home1g", 1]);
+    await line.edit("Order", second, { OpportunityId: opportunityId });
+    const slow = { vendor: "whmcs", operation: "AddOrder", mode: "slow", delayMs: 300, times: 2 };
+    await line.fault(slow); // both have read the Opportunity before either adds its order
+    const jobs = await Promise.all([first, second].map((orderId) => line.carry(provisioning, { orderId })));
+    const { whmcs } = await line.state();
+    expect(whmcs.orders).toMatchObject([{ status: "Active" }, { status: "Cancelled" }]);
+    const [kept] = whmcs.orders;
+    for (const job of jobs) expect(job).toMatchObject({ outcome: "done", result: { whmcsOrderId: kept?.id } });
   });
 
   it("keeps the Status that Customer Service gave it", async () => {

@@ -51,7 +51,7 @@ export const requests: Readonly<Record<string, Request>> = {
     kind: provisioning,
     payload: { orderId: "8015g0000000001AAA" },
     effects: { ...NO_EFFECTS, whmcsOrders: 1, whmcsServices: 2 },
-    calls: 4,
+    calls: 5,
   },
   "cancellation of Internet": {
     kind: cancellation,
@@ -127,7 +127,7 @@ export const requests: Readonly<Record<string, Request>> = {
       await line.edit("Order", (await line.state()).seed.orders["approvedApartment"] ?? "", { Status: "Cancelled" });
     },
     effects: { ...NO_EFFECTS, whmcsOrders: 1, whmcsServices: 1 },
-    calls: 8, // its provisioning looks before each of its three writes
+    calls: 9, // its provisioning looks before each of its three writes
     ownCalls: 1,
   },
   "sweep of the day": {
