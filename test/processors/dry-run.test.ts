@@ -108,6 +108,7 @@ it("goes on where an earlier attempt stopped, and leaves that job as it was", as
   expect(plan.steps.map(({ name, how }) => [name, how])).toEqual([
     ["read the order", "remembered"],
     ["add the order", "remembered"],
+    ["keep one order", "remembered"],
     ["accept the order", "gone-through"],
     ["link and activate", "gone-through"],
   ]);
