@@ -14,11 +14,14 @@ import type { DeskContext } from "./dashboard/desk/context.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
+import type { Gate } from "./domain/vendor-call.ts";
 import { type EndedNames, watchEnded } from "./ended-access.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { type Allowance, allowanceOf } from "./queues/allowance.ts";
+import { answerDryRuns, openDryRuns } from "./queues/dry-run.ts";
+import { rehearse, type Rehearsed } from "./queues/rehearsal.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openFailureGroups } from "./queues/failure-groups.ts";
@@ -99,6 +102,8 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     complain: complaintsTo(log),
   });
 
+  const dryRuns = openDryRuns({ redis: door, prefix: settings.QUEUE_PREFIX });
+
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   app.set("trust proxy", settings.TRUSTED_PROXIES);
   let ended: EndedNames | undefined;
@@ -114,6 +119,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         log,
         intake,
         follow,
+        dryRun: { dryRuns, sealing },
         ended,
         documents: openDocuments({ settings }),
         kinds,
@@ -135,6 +141,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
     groups: openFailureGroups({ redis: door, prefix: settings.QUEUE_PREFIX }),
     finding: openFinding({ redis: door, prefix: settings.QUEUE_PREFIX, sealing }),
     retryAll,
+    dryRuns,
     audit: openAudit({ redis: door, prefix: settings.QUEUE_PREFIX }),
     customers,
     kinds,
@@ -255,6 +262,22 @@ function prepareWorker(
   let workers: { close(): Promise<void> }[] = [];
   let following: Promise<void> | undefined;
   let alerting: Promise<void> | undefined;
+  let answering: Promise<void> | undefined;
+  const rehearsal = {
+    ledger,
+    sealing,
+    kinds,
+    services: (gate: Gate, nobodyWaits: AbortSignal) =>
+      openServices(settings, breakers, allowances, counting, AbortSignal.any([cut.signal, nobodyWaits]), tracing, gate),
+    complain: (err: unknown) => log.error({ err }, "a dry run met what nobody foresaw"),
+  };
+  const answer = () => {
+    const listening = connectWorker(settings);
+    watch(listening, log);
+    const complain = (err: unknown) => log.warn({ err }, "a dry run could not be answered");
+    const carryOut = (asked: Rehearsed, nobodyWaits: AbortSignal) => rehearse(asked, rehearsal, nobodyWaits);
+    return answerDryRuns({ redis, prefix, listening }, carryOut, complain, stopping.signal);
+  };
   const follow = () =>
     followApprovalEvents(
       {
@@ -277,6 +300,7 @@ function prepareWorker(
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
+        answering ??= answer();
         alerting ??= watchForTrouble({ redis, prefix, intake, kinds, settings }, stopping.signal, log);
         if (settings.SALESFORCE_EVENTS === "on")
           following ??= follow().catch((err: unknown) =>
@@ -290,7 +314,7 @@ function prepareWorker(
       const cutOff = setTimeout(() => cut.abort(), Math.max(limit - CUT_BEFORE_END_MS, limit / 2));
       // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
       if (redis.status === "ready")
-        await Promise.all([following, alerting, ...workers.map((worker) => worker.close())]);
+        await Promise.all([following, alerting, answering, ...workers.map((worker) => worker.close())]);
       clearTimeout(cutOff);
       await quit(redis);
     },

@@ -1,5 +1,5 @@
 import { UnavailableError, type Vendor, VENDOR_NAMES } from "./domain/errors.ts";
-import type { VendorCall } from "./domain/vendor-call.ts";
+import { type Gate, type Outgoing, type Send, sendIt, type VendorCall } from "./domain/vendor-call.ts";
 import { type Callbacks, callbackClient } from "./integrations/callbacks/client.ts";
 import { type Documents, openDocuments } from "./integrations/documents/documents.ts";
 import { freebitClient, type Freebit } from "./integrations/freebit/client.ts";
@@ -31,7 +31,10 @@ interface Allowances {
   readonly salesforce: Allowance;
 }
 
-/** The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. */
+/**
+ * The real clients, each behind its vendor's breaker. `cut`: aborted where the process can wait no longer. `gate`: of a dry
+ * run, through which all goes that would leave.
+ */
 export function openServices(
   settings: Settings,
   breakers: Readonly<Record<Vendor, Breaker>>,
@@ -39,23 +42,42 @@ export function openServices(
   metrics: Metrics,
   cut: AbortSignal,
   tracing: Tracing | null = null,
+  gate?: Gate,
 ): Services {
   const deadlineMs = settings.VENDOR_TIMEOUT_MS;
   const traced = tracedBy(tracing);
   const call = (vendor: Vendor, allowance?: Allowance) =>
-    traced(vendor, vendorCall({ vendor, breaker: breakers[vendor], allowance, metrics, deadlineMs, cut }));
+    traced(vendor, vendorCall({ vendor, breaker: breakers[vendor], allowance, metrics, deadlineMs, cut, gate }));
   return {
     salesforce: salesforceClient({ settings, call: call("salesforce", allowances.salesforce) }),
     whmcs: whmcsClient({ settings, call: call("whmcs") }),
     freebit: freebitClient({ settings, call: call("freebit") }),
     mail: mailClient({ settings, call: call("mail") }),
     letters: openLetters({ settings }),
-    documents: openDocuments({ settings }),
+    documents: gate === undefined ? openDocuments({ settings }) : readOnly(openDocuments({ settings }), gate),
     orderRules: {
       pricebookId: settings.PORTAL_PRICEBOOK_ID ?? null,
       notEligibleValues: settings.NOT_ELIGIBLE_VALUES,
     },
-    callbacks: callbackClient({ settings, call: traced("callback", receiverCall(metrics, deadlineMs, cut)) }),
+    callbacks: callbackClient({ settings, call: traced("callback", receiverCall(metrics, deadlineMs, cut, gate)) }),
+  };
+}
+
+/** What waits is read, and stays. */
+function readOnly(documents: Documents, gate: Gate): Documents {
+  return {
+    open: (id) => documents.open(id),
+    leftovers: (olderThanMs, nowMs) => documents.leftovers(olderThanMs, nowMs),
+    put: () => Promise.reject(new Error("a dry run stores no document")),
+    async erase(id) {
+      const outgoing: Outgoing<void> = {
+        writes: true,
+        parts: () => [{ to: "erase the document", fields: { id } }],
+        isPlain: () => true,
+        taken: () => undefined,
+      };
+      await gate({ vendor: "documents", operation: "erase" }, outgoing, () => Promise.resolve());
+    },
   };
 }
 
@@ -121,6 +143,7 @@ export function vendorCall({
   metrics,
   deadlineMs,
   cut,
+  gate,
 }: {
   vendor: Vendor;
   breaker: Breaker;
@@ -128,13 +151,15 @@ export function vendorCall({
   metrics: Metrics;
   deadlineMs: number;
   cut: AbortSignal;
+  gate?: Gate | undefined;
 }): VendorCall {
   const tellUsed = (share: number) => allowance?.tell(share);
   const tell = tellerOf(vendor, metrics);
   return async (operation, perform) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const askedAt = performance.now();
-    const openForMs = await breaker.enter();
+    // A dry run takes nobody's turn to probe, for it may send nothing that tells.
+    const openForMs = gate === undefined ? await breaker.enter() : (await breaker.openForMs()) || null;
     if (openForMs !== null) {
       tell(operation, NOT_MADE, 0);
       throw new UnavailableError({
@@ -157,12 +182,22 @@ export function vendorCall({
       });
     }
     const startedAt = performance.now();
+    let isCaught = false;
+    const send: Send =
+      gate === undefined
+        ? sendIt
+        : async (outgoing, really) => {
+            isCaught ||= outgoing.writes;
+            return await gate({ vendor, operation }, outgoing, really);
+          };
     try {
-      const result = await perform(AbortSignal.any([deadline, cut]), tellUsed);
+      const result = await perform(AbortSignal.any([deadline, cut]), tellUsed, send);
+      if (isCaught) return result; // nobody was called
       tell(operation, DONE, performance.now() - startedAt);
       await breaker.report(undefined);
       return result;
     } catch (error) {
+      if (isCaught) throw error;
       tell(operation, cameOf(error), performance.now() - startedAt);
       if (!cut.aborted) await breaker.report(error);
       throw error;
@@ -179,13 +214,19 @@ function tellerOf(vendor: string, metrics: Metrics) {
 }
 
 /** A call to a client's own receiver: deadline and metrics. No breaker: one receiver that is away says nothing of the others. */
-function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal): VendorCall {
+function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal, gate?: Gate): VendorCall {
   const tell = tellerOf("callback", metrics);
   return async (operation, perform) => {
+    if (gate !== undefined)
+      return await perform(
+        cut,
+        () => undefined,
+        (outgoing, really) => gate({ vendor: "callback", operation }, outgoing, really),
+      );
     const startedAt = performance.now();
     let came = DONE;
     try {
-      return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]), () => undefined);
+      return await perform(AbortSignal.any([AbortSignal.timeout(deadlineMs), cut]), () => undefined, sendIt);
     } catch (error) {
       came = cameOf(error);
       throw error;

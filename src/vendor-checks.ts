@@ -1,6 +1,6 @@
 import type { Check, VendorReport } from "./domain/check.ts";
 import { isClassified, type Vendor } from "./domain/errors.ts";
-import type { VendorCall } from "./domain/vendor-call.ts";
+import { sendIt, type VendorCall } from "./domain/vendor-call.ts";
 import { type Freebit, freebitClient } from "./integrations/freebit/client.ts";
 import { type PortalProduct, type Salesforce, salesforceClient } from "./integrations/salesforce/client.ts";
 import { type Whmcs, whmcsClient } from "./integrations/whmcs/client.ts";
@@ -35,7 +35,7 @@ export function vendorChecks(settings: Settings, cut?: AbortSignal): () => Promi
 export function callWithoutBreaker({ VENDOR_TIMEOUT_MS }: Settings, cut?: AbortSignal): VendorCall {
   return (_operation, perform) => {
     const deadline = AbortSignal.timeout(VENDOR_TIMEOUT_MS);
-    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]), () => undefined);
+    return perform(cut === undefined ? deadline : AbortSignal.any([deadline, cut]), () => undefined, sendIt);
   };
 }
 

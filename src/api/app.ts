@@ -13,6 +13,7 @@ import { authentication } from "./authentication.ts";
 import { showMonths } from "./cancellation-months.ts";
 import { docsPage } from "./docs-page.ts";
 import { acceptUpload } from "./document-upload.ts";
+import { tryOutBy, type DryRunParts } from "./dry-run.ts";
 import { beginExchange } from "./exchange.ts";
 import { answerFailure } from "./failures.ts";
 import { serveHealth, type WarningSource } from "./health.ts";
@@ -37,6 +38,8 @@ export interface ApiParts {
   /** Where uploads wait. */
   readonly documents: Documents;
   readonly follow: Follow;
+  /** How a request is tried out, and what is personal of it sealed meanwhile. */
+  readonly dryRun: DryRunParts;
   /** Each gets the REST route that it names. */
   readonly kinds: readonly AnyJobKind[];
   /** The kind of the list that an approved Order becomes. */
@@ -93,10 +96,13 @@ export function createApi(parts: ApiParts): express.RequestHandler {
   serve(ours, "get", "/api/docs", docsPage(description, problemSorts(kinds)));
 
   ours.use("/api", authentication(keys, parts.ended), rateLimitPerClient(settings.API_RATE_PER_MINUTE));
+  const tryOut = tryOutBy(parts.dryRun);
   for (const kind of kinds) {
     for (const route of kind.routes) {
       const handler =
-        "body" in route ? acceptJob(kind, route, intake, bodyDeadlineMs) : acceptUpload(kind, route, intake, documents);
+        "body" in route
+          ? acceptJob(kind, route, intake, bodyDeadlineMs, tryOut)
+          : acceptUpload(kind, route, intake, documents);
       serve(ours, "post", `/api${route.path}`, handler);
     }
   }

@@ -3,8 +3,11 @@ import { type Intake, NotAcceptedError } from "../queues/intake.ts";
 import type { AnyJobKind, UploadRoute } from "../queues/job-kind.ts";
 import type { Handler } from "./exchange.ts";
 import { fieldProblems, plainWords } from "./field-problems.ts";
-import { idempotencyKey, invalid, takeIn } from "./jobs.ts";
+import { dryRunAsked, idempotencyKey, invalid, takeIn } from "./jobs.ts";
 import { DOCUMENT_RULES, readUpload } from "./upload.ts";
+
+/** The document would have to be stored first, and what is stored is no dry run. */
+const NO_DRY_RUN = { path: "dryRun", message: "must not be true here: a document has no dry run" };
 
 /**
  * `POST /api/…` with a document: it waits in the document store from before its job is accepted. Where no job is made of
@@ -19,6 +22,8 @@ export function acceptUpload(
   const rules = { ...DOCUMENT_RULES, fields: Object.keys(route.fields.shape) };
   return async (request, response) => {
     const now = new Date();
+    const { isDry, errors: unclear } = dryRunAsked(request);
+    if (isDry || unclear.length > 0) throw invalid(isDry ? [NO_DRY_RUN] : unclear);
     const { fields, document, problems } = await readUpload(request, rules, documents);
     const forget = async () => {
       if (document !== null) await documents.erase(document.id).catch(() => undefined); // the sweep erases it

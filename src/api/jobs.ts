@@ -23,6 +23,7 @@ export function acceptJob(
   route: JsonRoute<unknown>,
   intake: Intake,
   bodyDeadlineMs: number,
+  tryOut: (asked: Asked, response: Reply) => Promise<void>,
 ): Handler {
   const rules: BodyRules = {
     types: ["application/json"],
@@ -35,9 +36,13 @@ export function acceptJob(
     const body = parseJson(await readText(request, rules));
     const parsed = route.body.safeParse(body, { error: plainWords });
     const { key, errors } = idempotencyKey(request);
+    const { isDry, errors: unclear } = dryRunAsked(request);
     if (!parsed.success) errors.unshift(...fieldProblems(parsed.error.issues));
+    errors.push(...unclear);
     if (errors.length > 0 || !parsed.success) throw invalid(errors);
-    await takeIn({ kind, route, payload: parsed.data, key, now, intake }, response);
+    const asked = { kind, route, payload: parsed.data, key, now, intake };
+    if (isDry) await tryOut(asked, response);
+    else await takeIn(asked, response);
   };
 }
 
@@ -49,6 +54,16 @@ export function idempotencyKey({ headers }: Request): { key: string | undefined;
   const message = "must be 1 to 255 visible ASCII characters, without spaces";
   return { key: undefined, errors: [{ path: "Idempotency-Key", message }] };
 }
+
+/** Whether the address asks for a dry run (`?dryRun=true`), and what is wrong with how it does. */
+export function dryRunAsked({ url }: Pick<Request, "url">): { isDry: boolean; errors: readonly FieldProblem[] } {
+  const at = url.indexOf("?");
+  if (at === -1) return NOT_DRY;
+  const [value = "false", ...more] = new URLSearchParams(url.slice(at)).getAll("dryRun");
+  if (more.length === 0 && (value === "true" || value === "false")) return { isDry: value === "true", errors: [] };
+  return { isDry: false, errors: [{ path: "dryRun", message: "must be true or false" }] };
+}
+const NOT_DRY = { isDry: false, errors: [] };
 
 /** A form has a few dozen fields. More is told to nobody: the answer would be many times the request. */
 const MOST_TOLD = 100;
@@ -72,8 +87,22 @@ export interface Asked {
 }
 
 /** Takes it in and answers 202, or says why not. */
-export async function takeIn({ kind, route, payload, key, now, intake }: Asked, response: Reply): Promise<Taken> {
-  const client = clientOf(response.locals);
+export async function takeIn(asked: Asked, response: Reply): Promise<Taken> {
+  const taken = await judge(asked, response, "accept");
+  if (taken === null) throw new Error("the intake neither took nor refused it");
+  const { job, how } = taken;
+  response.locals.facts = { job: job.id, how };
+  sendJson(response, job, { status: 202, headers: { location: job.links.self } });
+  return taken;
+}
+
+/** What becomes of it, or, where it is only looked at, what it is known as: null where it would be new. Throws where it is refused. */
+export async function judge(
+  { kind, route, payload, key, now, intake }: Asked,
+  { locals }: Reply,
+  what: "accept" | "known",
+): Promise<Taken | null> {
+  const client = clientOf(locals);
   const request = {
     door: client,
     ...(key !== undefined && { idempotency: { client, key } }),
@@ -81,18 +110,14 @@ export async function takeIn({ kind, route, payload, key, now, intake }: Asked, 
   };
   const broken = route.rule?.broken(payload, now) ?? null;
   // What was accepted in time stays so, however late its caller asks for it again.
-  const acceptance =
-    broken === null ? await intake.accept(kind, payload, request) : await intake.known(kind, payload, request);
-  if (acceptance === null) throw new Problem(sortOfRule(route.rule), broken ?? "");
-  if (acceptance.how === "key-reused") {
+  const acceptance = await intake[broken === null ? what : "known"](kind, payload, request);
+  if (acceptance === null && broken !== null) throw new Problem(sortOfRule(route.rule), broken);
+  if (acceptance?.how === "key-reused") {
     throw new Problem(
       "idempotency-key-reused",
       "The key stands for a request with another body. Nothing was accepted.",
     );
   }
-  const { job, how } = acceptance;
-  response.locals.facts = { job: job.id, how };
-  sendJson(response, job, { status: 202, headers: { location: job.links.self } });
   return acceptance;
 }
 

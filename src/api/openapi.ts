@@ -7,6 +7,7 @@ import {
 } from "zod-openapi";
 import type { AnyJobKind, Json, Route } from "../queues/job-kind.ts";
 import { customerViewSchema } from "./account-status.ts";
+import { dryRunSchema } from "./dry-run.ts";
 import { jobSchema } from "./job-schema.ts";
 import { IDEMPOTENCY_KEY } from "./jobs.ts";
 import { location, problems, requestId, UNDER_API } from "./openapi-answers.ts";
@@ -28,6 +29,23 @@ const OF_A_POST: readonly ProblemCode[] = [
 ];
 
 const OF_AN_UPLOAD: readonly ProblemCode[] = ["malformed-multipart"];
+
+const OF_A_DRY_RUN: readonly ProblemCode[] = ["unavailable"];
+
+const dryRun = z
+  .enum(["true", "false"])
+  .optional()
+  .meta({
+    description:
+      "`true` tries the request out: it is judged by the same rules, what it would read is read, what it would write is shown, and nothing is changed. It takes some seconds.",
+    param: { id: "DryRun" },
+  });
+
+const TRIED_OUT = {
+  description: "Of a dry run only: what the request would come to. Nothing was changed.",
+  headers: z.object({ "X-Request-Id": requestId }),
+  content: { "application/json": { schema: dryRunSchema } },
+};
 
 const idempotencyKey = z
   .string()
@@ -75,7 +93,7 @@ export function openApiDocument(kinds: readonly AnyJobKind[]): OpenApiDocument {
     webhooks: WEBHOOKS,
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "The key that you were given" } },
-      schemas: { Job: jobSchema, AccountStatus: customerViewSchema, Problem: problemSchema },
+      schemas: { Job: jobSchema, DryRun: dryRunSchema, AccountStatus: customerViewSchema, Problem: problemSchema },
     },
   });
 }
@@ -87,16 +105,20 @@ function postOf(route: Route<unknown>): ZodOpenApiOperationObject {
     operationId: `post${path.replaceAll(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
     tags: ["Requests"],
     summary,
-    requestParams: { header: z.object({ "Idempotency-Key": idempotencyKey }) },
+    requestParams: {
+      header: z.object({ "Idempotency-Key": idempotencyKey }),
+      ...("body" in route && { query: z.object({ dryRun }) }),
+    },
     requestBody: { required: true, content: bodyOf(route, example) },
     responses: {
+      ...("body" in route && { "200": TRIED_OUT }),
       "202": {
         description:
           "Safe. The job is new, the one that this Idempotency-Key made, or the one that is already under way for the same work.",
         headers: z.object({ Location: location, "X-Request-Id": requestId }),
         content: { "application/json": { schema: jobSchema } },
       },
-      ...problems([...OF_A_POST, ...("fields" in route ? OF_AN_UPLOAD : [])], route.rule),
+      ...problems([...OF_A_POST, ...("fields" in route ? OF_AN_UPLOAD : OF_A_DRY_RUN)], route.rule),
     },
   };
 }

@@ -237,7 +237,7 @@ function handFrom(from: string, id: string, { kinds, intake }: Pick<AttemptSetti
 }
 
 /** The payload, opened and checked; a `RejectedError` where no code can read it. */
-function readPayload<Payload>(
+export function readPayload<Payload>(
   kind: JobKind<Payload, never>,
   sealing: Sealing,
   data: unknown,

@@ -188,7 +188,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
 }
 
 /** What came of a step by whoever can tell: the other system, or else the person who was asked. */
-async function lookUp<T>(
+export async function lookUp<T>(
   name: string,
   { find, told }: Exclude<IfInDoubt<T>, "repeat">,
   said: Said | null,

@@ -13,6 +13,7 @@ import { openDocuments } from "../../src/integrations/documents/documents.ts";
 import { kinds } from "../../src/processors/index.ts";
 import { provisioning } from "../../src/processors/provisioning.ts";
 import { connectDoor } from "../../src/queues/connection.ts";
+import type { DryRuns } from "../../src/queues/dry-run.ts";
 import type { Follow } from "../../src/queues/follow.ts";
 import { type Intake, openIntake } from "../../src/queues/intake.ts";
 import type { AnyJobKind } from "../../src/queues/job-kind.ts";
@@ -94,6 +95,8 @@ interface DoorOptions {
   readonly dataDir?: string;
   /** By default nobody knows any customer. */
   readonly customers?: Customers;
+  /** By default no worker answers. */
+  readonly dryRuns?: DryRuns;
   /** By default nobody's access was ended. */
   readonly ended?: ApiParts["ended"];
 }
@@ -121,6 +124,7 @@ export async function openDoors(
     list = kinds,
     customers = nobody,
     ended = { has: () => false },
+    dryRuns = { ask: async () => null },
     dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
   }: DoorOptions = {},
 ): Promise<Doors> {
@@ -151,6 +155,7 @@ export async function openDoors(
     intake,
     documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
     follow,
+    dryRun: { dryRuns, sealing: sealingWith([Buffer.alloc(32, 7)]) },
     ended,
     kinds: list,
     provisioning,

@@ -35,6 +35,26 @@ atTheDesk(
       return { failed, completed, mistyped, orderId, account };
     });
 
+    it("what a job would do can be read as well, whether it would end well or not", async () => {
+      const { visit } = desk();
+      const { failed, mistyped } = await work();
+      const page = await visit("adam");
+      for (const lang of ["en", "ja"]) {
+        for (const id of [failed, mistyped]) {
+          await page.goto(`/desk/lang/${lang}`);
+          await page.goto(`/desk/jobs/${id}`);
+          await page.locator("form[action$='/dry-run'] button").click();
+          await page.waitForURL(/dry-run$/);
+          for (const [viewport, colorScheme] of SIGHTS) {
+            await page.setViewportSize(viewport);
+            await page.emulateMedia({ colorScheme });
+            expect({ id, lang, colorScheme, obstacles: await obstacles(page) }).toMatchObject({ obstacles: [] });
+          }
+          expect(KANA.test(await page.locator("main").innerText())).toBe(lang === "ja");
+        }
+      }
+    });
+
     it("everybody can read every page: in both languages, light and dark, on a laptop and a phone", async () => {
       const { visit } = desk();
       const { failed, completed, mistyped, orderId, account } = await work();

@@ -60,24 +60,33 @@ export const vendorsOf = ({ sandbox }: System): Environment => ({
 
 /**
  * Customers hand in all that they can; some of it is refused by each vendor, in words that quote customers, and one waits
- * for Salesforce to come back. Free text also holds `link`. Gives the jobs that were accepted by the API.
+ * for Salesforce to come back. Free text also holds `link`. Gives the jobs that were
+ * accepted by the API, and what dry runs of their requests had said before.
  */
 export async function plantEverything(
   system: System,
   api: Handoff,
   link: string,
   { jpeg, pdf }: { readonly jpeg: Buffer; readonly pdf: Buffer },
-): Promise<readonly string[]> {
+): Promise<{ readonly jobs: readonly string[]; readonly plans: readonly string[] }> {
   const told = (name: keyof Planted) => (FREE.has(name) ? `${PLANTED[name]} ${link}` : PLANTED[name]);
   const account = (name: string) => system.seed("accounts", name);
   const jobs: string[] = [];
+  const plans: string[] = [];
   const carry = async (id: string, ...ends: readonly JobState[]) => {
     jobs.push(id);
     const job = await api.until(id, "completed", "failed", ...ends);
     if (!ends.includes(job.state)) throw new Error(`${job.kind} is ${job.state}: ${JSON.stringify(job.failure)}`);
   };
-  const ask = async (end: JobState, path: string, body: object) =>
+  const ask = async (end: JobState, path: string, body: object) => {
+    await tryOut(path, body);
     await carry((await api.accepted(path, body)).id, end);
+  };
+  const tryOut = async (path: string, body: object) => {
+    const answer = await api.post(`${path}?dryRun=true`, body);
+    plans.push(await answer.text());
+    if (answer.status !== 200) throw new Error(plans.at(-1));
+  };
   const check = async (name: string) => ({
     accountId: await account(name),
     address: { ...ADDRESS, city: told("city"), street: told("street"), building: told("building") },
@@ -170,9 +179,10 @@ export async function plantEverything(
     body: `<html>${told("saidBySalesforce")}`,
   };
   await system.fault(away);
+  await tryOut(CHECK, await check("fresh"));
   const { id } = await api.accepted(CHECK, await check("fresh"));
   await carry(id, "retrying", "failed");
-  return jobs;
+  return { jobs, plans };
 }
 
 async function upload(api: Handoff, accountId: string, document: Buffer, name: string): Promise<string> {

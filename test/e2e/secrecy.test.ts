@@ -48,13 +48,14 @@ it("keeps what customers wrote, their documents and every key out of Redis, logs
         system.start({ ...common, ROLES: "worker" }),
         system.start({ ...common, ROLES: "dashboard" }),
       ]);
-      const jobs = await plantEverything(system, api, link, DOCUMENTS);
+      const { jobs, plans } = await plantEverything(system, api, link, DOCUMENTS);
       await everyPlantedDetailArrived(system);
       const refusals = await refusedRequests(api);
       const shown = await Promise.all(jobs.map(async (id) => await (await api.get(`/api/jobs/${id}`)).text()));
       const processes = [api, worker, dashboard];
       const places: Record<string, string | Buffer> = {
         refusals,
+        "what dry runs said": plans.join("\n"),
         "the jobs, as callers see them": shown.join("\n"),
         "the board": await board(dashboard),
         metrics: (await Promise.all(processes.map((one) => one.text("/metrics")))).join("\n"),

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { RejectedError, UnavailableError, type ClassifiedError } from "../../src/domain/errors.ts";
-import type { VendorCall } from "../../src/domain/vendor-call.ts";
+import { sendIt, type VendorCall } from "../../src/domain/vendor-call.ts";
 
 /** What an error means, in the terms of the tables: `after` is the vendor's own wish, in milliseconds. */
 export type Meaning =
@@ -21,7 +21,7 @@ export function meaning(error: ClassifiedError): Meaning {
 
 /** A call under a deadline and nothing else: no breaker, no metrics. */
 export function callWithin(deadlineMs: number): VendorCall {
-  return (_operation, perform) => perform(AbortSignal.timeout(deadlineMs), () => undefined);
+  return (_operation, perform) => perform(AbortSignal.timeout(deadlineMs), () => undefined, sendIt);
 }
 
 export interface SeenRequest {

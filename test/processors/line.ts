@@ -10,7 +10,10 @@ import type { Ledger } from "../../src/queues/ledger.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { openServices } from "../../src/services.ts";
 import { readSettings } from "../../src/settings.ts";
-import { openEngine } from "../queues/engine.ts";
+import { answerDryRuns, openDryRuns } from "../../src/queues/dry-run.ts";
+import type { Plan } from "../../src/queues/plan.ts";
+import { type RehearsalSetting, rehearse, type Rehearsed } from "../../src/queues/rehearsal.ts";
+import { openEngine, SEALING } from "../queues/engine.ts";
 import type { TestRedis } from "../redis.ts";
 
 /** The vendors' deadline here, and what follows from it: short enough to wait for, long enough for a busy machine. */
@@ -72,6 +75,8 @@ export interface LineOptions {
   readonly kinds?: readonly AnyJobKind<Services>[];
   readonly attempts?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where the vendors are spoken to over HTTP, given where the sandbox is. */
+  readonly through?: (sandboxUrl: string) => Promise<string>;
   /** Stands between the processors and their clients. */
   readonly around?: (services: Services) => Services;
   readonly ledgerOfWorkers?: (ledger: Ledger) => Ledger;
@@ -83,24 +88,26 @@ export async function openLine({
   kinds = everyKind,
   attempts = 6,
   environment = {},
+  through = async (url) => url,
   around = (services) => services,
   ledgerOfWorkers,
 }: LineOptions) {
   const sandbox = await startSandbox();
   const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-line-"));
+  const vendors = await through(sandbox.url);
   const given = {
     ROLES: "worker",
     ...redis.environment,
-    SALESFORCE_LOGIN_URL: sandbox.url,
+    SALESFORCE_LOGIN_URL: vendors,
     SALESFORCE_CLIENT_ID: "sandbox-client",
     SALESFORCE_CLIENT_SECRET: "sandbox-secret",
-    WHMCS_URL: `${sandbox.url}/whmcs`,
+    WHMCS_URL: `${vendors}/whmcs`,
     WHMCS_IDENTIFIER: "sandbox-identifier",
     WHMCS_SECRET: "sandbox-secret",
     SMTP_URL: sandbox.smtpUrl,
     MAIL_FROM: "portal@sonixnet.example",
     ADMIN_EMAIL: ADMINISTRATOR,
-    FREEBIT_URL: `${sandbox.url}/freebit`,
+    FREEBIT_URL: `${vendors}/freebit`,
     FREEBIT_OEM_ID: "sandbox-oem",
     FREEBIT_OEM_KEY: "sandbox-oem-key",
     DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
@@ -125,6 +132,9 @@ export async function openLine({
     baseMs: 5,
   });
 
+  const stopping = new AbortController();
+  let answering: Promise<void> | undefined;
+
   const control = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`${sandbox.url}/control/${path}`, {
       method,
@@ -140,6 +150,31 @@ export async function openLine({
     engine,
     /** By which a process of its own works at this line. */
     environment: { ...given, QUEUE_PREFIX: engine.prefix } as Readonly<Record<string, string>>,
+    /** Tries work out, as a worker does that is asked to by way of Redis. */
+    async dryRun(asked: Rehearsed): Promise<Plan> {
+      const { redis: connection, prefix, ledger, breakers, allowances } = engine;
+      const rehearsal: RehearsalSetting<Services> = {
+        ledger,
+        sealing: SEALING,
+        kinds,
+        services: (gate, nobodyWaits) =>
+          openServices(settings, breakers, allowances, openMetrics(), nobodyWaits, null, gate),
+        complain: (error) => {
+          throw error;
+        },
+      };
+      answering ??= answerDryRuns(
+        { redis: connection, prefix, listening: redis.connect() },
+        (question, nobodyWaits) => rehearse(question, rehearsal, nobodyWaits),
+        (error) => {
+          throw error;
+        },
+        stopping.signal,
+      );
+      const plan = await openDryRuns({ redis: connection, prefix }).ask(asked);
+      if (plan === null) throw new Error("nobody answered");
+      return plan;
+    },
     /** Where documents wait for upload. */
     documents: openDocuments({ settings }),
     state: async () => (await control("GET", "state")) as SandboxState,
@@ -248,6 +283,8 @@ export async function openLine({
       return await engine.until(job.id, "completed", "failed");
     },
     async close() {
+      stopping.abort();
+      await answering;
       await engine.close();
       await sandbox.close();
       await rm(dataDir, { recursive: true });

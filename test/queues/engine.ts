@@ -14,7 +14,7 @@ import { sealingWith } from "../../src/queues/sealing.ts";
 import { startWorker } from "../../src/queues/worker.ts";
 import type { TestRedis } from "../redis.ts";
 
-const SEALING = sealingWith([Buffer.alloc(32, 7)]);
+export const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
 const CLOSES_WITHIN_MS = 5000;
 

@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import type { Logger } from "pino";
 import type { Salesforce } from "../../integrations/salesforce/client.ts";
+import type { DryRuns } from "../../queues/dry-run.ts";
 import type { Connection } from "../../queues/connection.ts";
 import type { FailureGroups } from "../../queues/failure-groups.ts";
 import type { Finding } from "../../queues/finding.ts";
@@ -22,6 +23,7 @@ export interface DeskContext {
   readonly groups: FailureGroups;
   readonly finding: Finding;
   readonly retryAll: RetryAll;
+  readonly dryRuns: DryRuns;
   readonly audit: Audit;
   /** What Salesforce says of customers, and how that is read. */
   readonly customers: {

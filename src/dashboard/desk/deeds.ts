@@ -5,6 +5,7 @@ import { RATES } from "../../queues/retry-all.ts";
 import { closeFailed, retryFailed } from "../../queues/failed-job.ts";
 import { tellDeed } from "../../queues/story.ts";
 import type { DeskContext } from "./context.ts";
+import { dryRunPage, mayBeTriedOut } from "./dry-run-page.ts";
 import { jobUrl, runUrl } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
@@ -106,6 +107,18 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       return response.redirect(303, jobUrl(id));
     }
   }
+}
+
+export async function tryOutJob(desk: DeskContext, id: string, response: Reply): Promise<void> {
+  const { words, user } = response.locals;
+  const file = await readJobFile(desk, id);
+  if (file === null) return sendWord(response, 404, words.unknownJob);
+  if (!mayBeTriedOut(file)) return sendWord(response, 409, words.dryRun.nothingLeft, jobUrl(id));
+  const { kind } = file.view;
+  await desk.audit.record({ who: user.name, what: "dry run", to: { job: id, kind } });
+  const plan = await desk.dryRuns.ask({ kind, id, data: file.asked, lookFirst: false });
+  if (plan === null) return sendWord(response, 503, words.dryRun.noAnswer, jobUrl(id));
+  sendDeskPage(response, { title: words.dryRun.title, body: dryRunPage(file, plan, response.locals) });
 }
 
 export async function retryGroup(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {

@@ -11,7 +11,7 @@ import type { User } from "../users.ts";
 import { auditPage } from "./audit-page.ts";
 import { causeIn } from "../../domain/causes.ts";
 import type { DeskContext } from "./context.ts";
-import { actOnJob, retryGroup, setRun } from "./deeds.ts";
+import { actOnJob, retryGroup, setRun, tryOutJob } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
 import { editJob } from "./edit-page.ts";
 import { findJobs, findPage } from "./find-page.ts";
@@ -116,6 +116,9 @@ export function deskRoutes(
   };
   router.post("/jobs/:id", acts, form, (request, response) =>
     actOnJob(desk, idIn(request), request, response as Reply),
+  );
+  router.post("/jobs/:id/dry-run", acts, form, (request, response) =>
+    tryOutJob(desk, idIn(request), response as Reply),
   );
   router.get("/jobs/:id/edit", acts, (request, response) => editJob(desk, idIn(request), request, response as Reply));
   router.post("/jobs/:id/edit", acts, form, (request, response) =>

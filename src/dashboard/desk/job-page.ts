@@ -7,6 +7,7 @@ import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
 import { accountUrl } from "./customer-page.ts";
 import { causeIn, ownerOf } from "../../domain/causes.ts";
+import { mayBeTriedOut } from "./dry-run-page.ts";
 import { mayBeEdited } from "./edit-page.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
@@ -26,6 +27,7 @@ export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "h
     <div data-live>
       ${failureOf(file, visit)}${verdictOf(file, visit)}${mayAct(visit) ? doubtOf(file, visit) : NOTHING}
       ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING}
+      ${mayAct(visit) && mayBeTriedOut(file) ? tryOut(file, visit) : NOTHING}
     </div>
     ${explainedOf(file, visit)}
     <h2>${words.story}</h2>
@@ -92,6 +94,13 @@ function actions(file: JobFile, { words }: Visit): Html {
         <p class="buttons"><button type="submit" name="what" value="discard" class="quiet">${words.discard}</button></p>
       </form>
     </details>`;
+}
+
+function tryOut({ view }: JobFile, { words }: Visit): Html {
+  return html`<form class="action" method="post" action="${jobUrl(view.id)}/dry-run">
+    <p class="buttons"><button type="submit" class="quiet">${words.dryRun.ask}</button></p>
+    <p class="muted">${words.dryRun.help}</p>
+  </form>`;
 }
 
 function explainedOf({ explained }: JobFile, { lang }: Visit): Html {

@@ -147,6 +147,28 @@ const en = {
     completed: (outcome: string) => `Ended: ${outcome}`,
     nextAttempt: "Next attempt",
   },
+  dryRun: {
+    ask: "What would it do now?",
+    help: "It is gone through without changing anything: what it reads is read from the vendors, what it would write is shown.",
+    title: "what it would do now",
+    nothingChanged:
+      "Nothing was changed. What is hidden may be personal; what stands in angle brackets does not exist yet.",
+    nothingLeft: "This job is done, or being carried out: there is nothing to try out.",
+    noAnswer: "No worker was free to try it out. Nothing was changed; ask again in a moment.",
+    how: {
+      remembered: "done before, and not done again",
+      found: "a look found it done",
+      "gone-through": "gone through",
+    },
+    reads: "Read",
+    writes: "What it would write",
+    noWrites: "Nothing.",
+    endings: {
+      completed: "It would end",
+      retrying: "It would be tried again by itself",
+      failed: "It would need a person",
+    },
+  },
   findTitle: "Find a job",
   findLabel:
     "An id: of an account, order, opportunity, case, service, job, outbound message, an idempotency key, or a SIM's number",
@@ -327,6 +349,28 @@ const ja: Words = {
     stepInDoubt: (step) => `「${step}」が中断`,
     completed: (outcome) => `終了：${outcome}`,
     nextAttempt: "次の試行",
+  },
+  dryRun: {
+    ask: "今実行すると何をするか",
+    help: "何も変更せずに処理をたどります。読み取りは接続先から実際に行い、書き込みは内容を表示するだけです。",
+    title: "今実行した場合",
+    nothingChanged:
+      "何も変更していません。非表示の値には個人情報の可能性があります。山かっこの値はまだ存在しないものです。",
+    nothingLeft: "このジョブは完了したか実行中のため、試すことはありません。",
+    noAnswer: "試せるワーカーがありませんでした。何も変更していません。しばらくしてからもう一度お試しください。",
+    how: {
+      remembered: "完了済みで、繰り返されません",
+      found: "確認の結果、すでに行われていました",
+      "gone-through": "たどりました",
+    },
+    reads: "読み取り",
+    writes: "書き込みの内容",
+    noWrites: "ありません。",
+    endings: {
+      completed: "完了します",
+      retrying: "自動的に再試行されます",
+      failed: "人の対応が必要になります",
+    },
   },
   findTitle: "ジョブを探す",
   findLabel:

@@ -8,7 +8,7 @@ import { RejectedError } from "../../domain/errors.ts";
 import { isPublicAddress } from "../../domain/public-address.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
-import { callbackError, PrivateAddressError, settingOf } from "./errors.ts";
+import { type Answer, callbackError, PrivateAddressError, settingOf } from "./errors.ts";
 
 /** Posts events to the clients that registered a URL, and to whoever hears of alerts. Throws errors of `domain/errors.ts` only. */
 export interface Callbacks {
@@ -47,7 +47,7 @@ export function callbackClient({ settings, call }: { settings: CallbackSettings;
 
   return {
     post: (client, id, event) =>
-      call("post", async (signal) => {
+      call("post", async (signal, _tellUsed, send) => {
         const receiver = receivers.get(client);
         if (receiver === undefined) throw notSetUp(client);
         const body = JSON.stringify(event);
@@ -62,7 +62,15 @@ export function callbackClient({ settings, call }: { settings: CallbackSettings;
         const lookup = isPrivateAllowed === "on" ? undefined : publicOnly();
         let answer;
         try {
-          answer = await postOnce(receiver.url, { headers, body, signal, lookup });
+          answer = await send<Answer>(
+            {
+              writes: true,
+              parts: () => [{ to: `POST to ${client}`, fields: { "webhook-id": id, event } }],
+              isPlain: () => true, // an event holds nothing personal
+              taken: () => ({ status: 200, retryAfter: undefined }),
+            },
+            () => postOnce(receiver.url, { headers, body, signal, lookup }),
+          );
         } catch (thrown) {
           answer = { thrown };
         }

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { AxiosError, create, type AxiosResponse } from "axios";
 import * as z from "zod";
-import type { VendorCall } from "../../domain/vendor-call.ts";
+import { type Outgoing, type Send, sendIt, type VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { keepAuthKeys } from "./auth-key.ts";
 import { freebitError, notSetUp, type Trouble } from "./errors.ts";
@@ -14,6 +14,9 @@ import {
   type Operation,
   type OperationName,
 } from "./profile.ts";
+
+/** What is read of a response. */
+type Reply = Pick<AxiosResponse<unknown>, "status" | "data">;
 
 /** Far above any answer about one line. */
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
@@ -84,14 +87,27 @@ export function freebitApi({
     freebitError({ operation: NAMES[name], writes: WRITES[name], trouble, cause });
 
   /** One exchange. Throws where Freebit's own answer did not come. */
-  async function exchange(name: OperationName, request: object, outer: AbortSignal): Promise<Answer> {
+  async function exchange(
+    name: OperationName,
+    request: object,
+    outer: AbortSignal,
+    send: Send = sendIt,
+  ): Promise<Answer> {
     const operation = profile[name];
     const signal = withinItsTime(operation, outer);
     if (signal.aborted) throw refuse(name, { kind: "network", failure: "not-reached" }, signal.reason);
     const { data, headers } = encoded(operation, request);
-    let response: AxiosResponse<unknown>;
+    const outgoing: Outgoing<Reply> = {
+      writes: WRITES[name],
+      parts: () => [
+        { to: NAMES[name], fields: Object.fromEntries(Object.entries(request).filter(([name]) => name !== "authKey")) },
+      ],
+      isPlain: (name) => name === "kind" || name === operation.dateField,
+      taken: () => ({ status: 200, data: JSON.stringify({ resultCode: operation.success[0] }) }),
+    };
+    let response: Reply;
     try {
-      response = await http.post<unknown>(`${root}${operation.path}`, data, { signal, headers });
+      response = await send(outgoing, () => http.post<unknown>(`${root}${operation.path}`, data, { signal, headers }));
     } catch (error) {
       // The cause is what lies below axios: axios's own error carries the keys.
       throw refuse(name, networkTrouble(error, signal), error instanceof AxiosError ? error.cause : undefined);
@@ -119,24 +135,24 @@ export function freebitApi({
     },
   });
 
-  async function withKey(name: OperationName, fields: object, signal: AbortSignal): Promise<Accepted> {
+  async function withKey(name: OperationName, fields: object, signal: AbortSignal, send: Send): Promise<Accepted> {
     const authKey = await keys.current(signal);
-    const answer = await exchange(name, { authKey, ...fields }, signal);
+    const answer = await exchange(name, { authKey, ...fields }, signal, send);
     // Behind a code that nobody explained there may be a key that has expired: the next call fetches another.
     if (answer.meaning === "authExpired" || answer.meaning === "unlisted") keys.forget(authKey);
     if (answer.meaning !== "authExpired") return accepted(name, answer);
     const renewed = await keys.current(signal);
-    return accepted(name, await exchange(name, { authKey: renewed, ...fields }, signal));
+    return accepted(name, await exchange(name, { authKey: renewed, ...fields }, signal, send));
   }
 
-  const checked = <T>(name: OperationName, perform: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    call(NAMES[name], async (signal) => {
+  const checked = <T>(name: OperationName, perform: (signal: AbortSignal, send: Send) => Promise<T>): Promise<T> =>
+    call(NAMES[name], async (signal, _tellUsed, send) => {
       if (root === undefined || oemId === undefined || oemKey === undefined) throw notSetUp();
-      return await perform(signal);
+      return await perform(signal, send);
     });
 
   return {
-    perform: (name, fields) => checked(name, (signal) => withKey(name, fields, signal)),
+    perform: (name, fields) => checked(name, (signal, send) => withKey(name, fields, signal, send)),
     signIn: () => checked("authenticate", async (signal) => void (await keys.renewed(signal))),
   };
 }

@@ -15,6 +15,12 @@ export interface Message {
   readonly messageId: string;
 }
 
+/** What is read of the server's answer. */
+interface Sent {
+  readonly rejected: readonly unknown[];
+  readonly rejectedErrors?: readonly unknown[] | undefined;
+}
+
 /** What the business asks of mail. Throws errors of `domain/errors.ts` only. */
 export interface Mail {
   /** Resolves once the server has taken the mail. */
@@ -32,24 +38,33 @@ export function mailClient({ settings, call }: { settings: MailSettings; call: V
 
   return {
     send: ({ to, subject, text, html, messageId }) =>
-      call("send", async (signal) => {
+      call("send", async (signal, _tellUsed, send) => {
         if (transport === null || from === undefined) throw notSetUp();
         if ([to, subject, messageId].some((header) => /[\r\n]/.test(header))) throw lineBreak();
         // A deadline that passed before anything was sent leaves nothing in doubt.
         if (signal.aborted) throw mailError({ timeoutType: "CONNECT_TIMEOUT" });
-        let sent;
+        const mail = {
+          from,
+          to: { name: "", address: to },
+          subject,
+          text,
+          ...(html === undefined ? {} : { html }),
+          messageId,
+          headers: { "Auto-Submitted": "auto-generated" }, // so that nobody's holiday notice answers it (RFC 3834)
+          date: new Date(),
+          signal,
+        };
+        let sent: Sent;
         try {
-          sent = await transport.sendMail({
-            from,
-            to: { name: "", address: to },
-            subject,
-            text,
-            ...(html === undefined ? {} : { html }),
-            messageId,
-            headers: { "Auto-Submitted": "auto-generated" }, // so that nobody's holiday notice answers it (RFC 3834)
-            date: new Date(),
-            signal,
-          });
+          sent = await send<Sent>(
+            {
+              writes: true,
+              parts: () => [{ to: "send", fields: { from, to, subject, text, messageId } }],
+              isPlain: (field) => field === "from" || field === "messageId",
+              taken: () => ({ rejected: [] }),
+            },
+            () => transport.sendMail(mail),
+          );
         } catch (error) {
           throw mailError(error);
         }

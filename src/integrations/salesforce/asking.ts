@@ -29,11 +29,11 @@ export function asking(setup: {
 }): Ask {
   const { call, sessions, version } = setup;
   return (question, speak) =>
-    call(question.operation, async (signal, tellUsed) => {
+    call(question.operation, async (signal, tellUsed, send) => {
       const asker = { signal, since: performance.now() };
       const once = async (session: Session) => {
         const connection = new Connection({ version, instanceUrl: session.origin, accessToken: session.accessToken });
-        speakThrough(connection, { ...question, signal, origin: session.origin, tellUsed });
+        speakThrough(connection, { ...question, signal, origin: session.origin, tellUsed, send });
         try {
           return await speak(connection);
         } catch (error) {

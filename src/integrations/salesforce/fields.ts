@@ -117,6 +117,15 @@ const FIELDS = {
   OrderProvisionRequested__e: { Order_Id__c: uses(READ) },
 };
 
+const KNOWN_VALUES: ReadonlySet<string> = new Set(
+  Object.values(FIELDS).flatMap((fields) =>
+    Object.values<Use>(fields).flatMap(({ values, mayLack }) => [...values, ...mayLack]),
+  ),
+);
+
+/** Whether it is one of a picklist's, and so says nothing of a person. */
+export const isKnownValue = (value: string): boolean => KNOWN_VALUES.has(value);
+
 /** Fields that the source documents speak of without a name: they are read only where SALESFORCE_FIELDS names them. */
 const OPTIONAL_FIELDS = ["Opportunity.ReturnDeadline"] as const;
 export type OptionalField = (typeof OPTIONAL_FIELDS)[number];

@@ -3,7 +3,10 @@ import type { HttpRequest, HttpResponse } from "jsforce";
 import { Transport } from "jsforce/lib/transport.js";
 import { StreamPromise } from "jsforce/lib/util/promise.js";
 import * as z from "zod";
+import { type Outgoing, sendIt, type Send } from "../../domain/vendor-call.ts";
 import { salesforceError, type ApiError, type Failure, type Trouble } from "./errors.ts";
+import { isKnownValue } from "./fields.ts";
+import { readsOnly, takenBySalesforce, writesIn } from "./writes.ts";
 
 /** Far above any answer of ours: a query gives one Order or one Account. */
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
@@ -18,6 +21,8 @@ export interface Wire {
   readonly origin: string;
   /** Told which share of the org's daily calls is used, where the answer says so. */
   readonly tellUsed?: (share: number) => void;
+  /** Absent where it signs in. */
+  readonly send?: Send;
 }
 
 /**
@@ -45,7 +50,15 @@ async function exchange(request: HttpRequest, wire: Wire): Promise<HttpResponse>
   if (new URL(request.url).origin !== wire.origin)
     throw new Error("jsforce wanted to call another host than the org's");
   if (wire.signal.aborted) throw fail({ kind: "network", failure: "not-reached" }, wire.signal.reason);
+  const { send = sendIt } = wire;
+  return await send(outgoing(request, wire.asked), () => sent(request, wire, fail));
+}
 
+async function sent(
+  request: HttpRequest,
+  wire: Wire,
+  fail: (trouble: Trouble, cause?: unknown) => Error,
+): Promise<HttpResponse> {
   let response: Response;
   let body: string | null;
   try {
@@ -78,6 +91,16 @@ async function exchange(request: HttpRequest, wire: Wire): Promise<HttpResponse>
     statusCode: status,
     headers: { ...Object.fromEntries(response.headers), "content-type": "application/json" },
     body: body ?? "",
+  };
+}
+
+/** What would leave, and how Salesforce answers where it takes it. */
+function outgoing(request: HttpRequest, asked: Wire["asked"]): Outgoing<HttpResponse> {
+  return {
+    writes: asked !== "read" || !readsOnly(request),
+    parts: async () => await writesIn(request),
+    isPlain: (_field, value) => isKnownValue(value),
+    taken: (anew) => ({ headers: { "content-type": "application/json" }, ...takenBySalesforce(request, anew) }),
   };
 }
 

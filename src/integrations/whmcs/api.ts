@@ -2,10 +2,13 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { AxiosError, create, type AxiosResponse } from "axios";
 import * as z from "zod";
-import type { VendorCall } from "../../domain/vendor-call.ts";
+import type { Anew, Outgoing, VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
 import { form, type FormValue } from "./encoding.ts";
 import { whmcsError, type Trouble } from "./errors.ts";
+
+/** What is read of a response. */
+type Reply = Pick<AxiosResponse<unknown>, "status" | "data">;
 
 /** Far above any page of services. */
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
@@ -18,9 +21,15 @@ export interface Action<Answer extends z.ZodType> {
   readonly writes: boolean;
   readonly parameters: Readonly<Record<string, FormValue | undefined>>;
   readonly answer: Answer;
+  /** What success looks like in a dry run, where the answer has to hold something. */
+  readonly taken?: (anew: Anew) => object;
 }
 
 export type Perform = <Answer extends z.ZodType>(action: Action<Answer>) => Promise<z.infer<Answer>>;
+
+/** Nothing personal stands in these. */
+const PLAIN_PARAMETERS =
+  /^(?:addons|billingcycle|clientid|customfields|noemail|orderid|paymentmethod|pid|qty|serviceid)(?:\[\d+\])?$/;
 
 const verdict = z.object({
   result: z.string().optional(),
@@ -47,8 +56,8 @@ export function performing({ settings, call }: { settings: ApiSettings; call: Ve
     transitional: { clarifyTimeoutError: true },
   });
 
-  return ({ action, writes, parameters, answer }) =>
-    call(action, async (signal) => {
+  return ({ action, writes, parameters, answer, taken = () => ({}) }) =>
+    call(action, async (signal, _tellUsed, send) => {
       const fail = (trouble: Trouble, cause?: unknown) => whmcsError({ action, writes, trouble, cause });
       if (signal.aborted) throw fail({ kind: "network", failure: "not-reached" }, signal.reason);
       const data = form({
@@ -59,9 +68,15 @@ export function performing({ settings, call }: { settings: ApiSettings; call: Ve
         responsetype: "json",
         ...parameters,
       });
-      let response: AxiosResponse<unknown>;
+      const outgoing: Outgoing<Reply> = {
+        writes: writes || !action.startsWith("Get"),
+        parts: () => [{ to: action, fields: Object.fromEntries(form(parameters)) }],
+        isPlain: (name) => PLAIN_PARAMETERS.test(name),
+        taken: (anew) => ({ status: 200, data: JSON.stringify({ result: "success", ...taken(anew) }) }),
+      };
+      let response: Reply;
       try {
-        response = await http.post<unknown>(`${root}/includes/api.php`, data, { signal });
+        response = await send(outgoing, () => http.post<unknown>(`${root}/includes/api.php`, data, { signal }));
       } catch (error) {
         // The cause is what lies below axios: axios's own error carries the secret.
         throw fail(networkTrouble(error, signal), error instanceof AxiosError ? error.cause : undefined);

@@ -143,6 +143,10 @@ export function whmcsClient({ settings, call }: { settings: WhmcsSettings; call:
           addons: lines.map(({ addonIds }) => (addonIds.length === 0 ? null : addonIds.join(","))),
         },
         answer: orderMade,
+        taken: (anew) => ({
+          orderid: anew("the new WHMCS order's id"),
+          serviceids: lines.map(() => anew("the new WHMCS service's id")),
+        }),
       });
       return { orderId: orderid, serviceIds: serviceids.length > 0 ? serviceids : productids };
     },

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { InDoubtError, RejectedError, UnavailableError, UnknownOutcomeError } from "../../../src/domain/errors.ts";
 import { freebitClient, type FreebitSettings } from "../../../src/integrations/freebit/client.ts";
 import { Secret } from "../../../src/settings.ts";
+import { sendIt } from "../../../src/domain/vendor-call.ts";
 import { callWithin, deserted, json, LOST_ANSWERS, vendorThat, type SeenRequest } from "../vendor.ts";
 import { profileFile } from "./profile-file.ts";
 
@@ -362,7 +363,7 @@ describe("Freebit", () => {
     const { url, seen } = await vendorThat((_, response) => json(response, 200, {}));
     const freebit = freebitClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined, sendIt),
       now: () => NOW,
     });
     await expect(freebit.cancelLine(line)).rejects.toBeInstanceOf(UnavailableError);

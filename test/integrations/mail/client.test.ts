@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { RejectedError, UnavailableError, UnknownOutcomeError } from "../../../src/domain/errors.ts";
 import { mailClient, type MailSettings } from "../../../src/integrations/mail/client.ts";
 import { Secret } from "../../../src/settings.ts";
+import { sendIt } from "../../../src/domain/vendor-call.ts";
 import { callWithin, deserted } from "../vendor.ts";
 
 const message = {
@@ -128,7 +129,7 @@ describe("a mail", () => {
     const { url, mails } = await smtpServer();
     const mail = mailClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined, sendIt),
     });
     await expect(mail.send(message)).rejects.toBeInstanceOf(UnavailableError);
     expect(mails).toHaveLength(0);

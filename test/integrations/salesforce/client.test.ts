@@ -7,6 +7,7 @@ import { opportunityIdAnswer } from "../../../src/integrations/salesforce/answer
 import { salesforceClient, type SalesforceSettings } from "../../../src/integrations/salesforce/client.ts";
 import { jwtAudience } from "../../../src/integrations/salesforce/session.ts";
 import { Secret } from "../../../src/settings.ts";
+import { sendIt } from "../../../src/domain/vendor-call.ts";
 import { callWithin, deserted, json, LOST_ANSWERS, vendorThat, type SeenRequest } from "../vendor.ts";
 
 const ACCOUNT = accountId.parse("0015g00000HjKlMAAV");
@@ -79,7 +80,7 @@ describe("the org's daily calls", () => {
     });
     const salesforce = salesforceClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.timeout(5_000), (share) => told.push(share)),
+      call: (_, perform) => perform(AbortSignal.timeout(5_000), (share) => told.push(share), sendIt),
     });
     while (infos.length > 0) await salesforce.opportunityLink(OPPORTUNITY).catch(() => null);
     expect(told).toEqual([18 / 5000, 1]);
@@ -152,7 +153,7 @@ describe("a session", () => {
     const deadlines = [1_000, 50];
     const salesforce = salesforceClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.timeout(deadlines.shift() ?? 50), () => undefined),
+      call: (_, perform) => perform(AbortSignal.timeout(deadlines.shift() ?? 50), () => undefined, sendIt),
     });
     let isOver = false;
     const patient = salesforce.opportunityLink(OPPORTUNITY).catch((error: unknown) => {
@@ -327,7 +328,7 @@ describe("an answer that gets lost", () => {
     const { url, seen } = await vendorThat((_, response) => noRecords(response));
     const salesforce = salesforceClient({
       settings: settingsFor(url),
-      call: (_, perform) => perform(AbortSignal.abort(), () => undefined),
+      call: (_, perform) => perform(AbortSignal.abort(), () => undefined, sendIt),
     });
     await expect(salesforce.activate(activation)).rejects.toBeInstanceOf(UnavailableError);
     expect(seen).toHaveLength(0);

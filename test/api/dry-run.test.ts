@@ -1,0 +1,157 @@
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dryRunSchema } from "../../src/api/dry-run.ts";
+import { monthInJapan, monthsAfter } from "../../src/domain/japan-calendar.ts";
+import type { Connection } from "../../src/queues/connection.ts";
+import { openDryRuns } from "../../src/queues/dry-run.ts";
+import type { Plan } from "../../src/queues/plan.ts";
+import type { Rehearsed } from "../../src/queues/rehearsal.ts";
+import { ADDRESS } from "../processors/line.ts";
+import { ask, asPortal, type Doors, type Engine, openDoors, post, startEngine } from "./doors.ts";
+
+/** `?dryRun=true` at the door: the same rules as without, no job, and a word where no worker answers. */
+
+const PREFIX = "{handoff}";
+const PLAN: Plan = {
+  steps: [{ name: "read the order", how: "gone-through" }],
+  reads: [{ step: "read the order", system: "salesforce", operation: "orderForProvisioning" }],
+  writes: [],
+  ending: { state: "completed", outcome: "done", result: {}, failure: null },
+};
+
+let engine: Engine;
+let connection: Connection;
+/** Where no worker runs. */
+let alone: Doors;
+/** Where one answers at once. */
+let doors: Doors;
+const asked: Rehearsed[] = [];
+
+beforeAll(async () => {
+  engine = await startEngine();
+  connection = engine.redis.connect();
+  await once(connection, "ready");
+  alone = await openDoors(engine.intake, {
+    dryRuns: openDryRuns({ redis: connection, prefix: PREFIX, waitMs: 150 }),
+  });
+  doors = await openDoors(engine.intake, {
+    dryRuns: {
+      async ask(rehearsed) {
+        asked.push(rehearsed);
+        return PLAN;
+      },
+    },
+    ratePerMinute: 30,
+  });
+});
+afterAll(async () => {
+  await Promise.all([alone.close(), doors.close()]);
+  connection.disconnect();
+  await engine.close();
+});
+
+let made = 0;
+const nextId = (prefix: string) => `${prefix}5g0000${String(++made).padStart(6, "0")}AAA`;
+const PROVISIONING = "/api/provisioning";
+const ELIGIBILITY = "/api/services/internet/eligibility-request";
+
+describe("a dry run", () => {
+  it("answers 200 with the plan, and takes nothing in", async () => {
+    const before = await engine.waiting("provisioning");
+    const answer = await post(`${doors.url}${PROVISIONING}?dryRun=true`, { orderId: nextId("801") });
+    expect(answer.status).toBe(200);
+    expect(dryRunSchema.parse(answer.json)).toEqual({
+      dryRun: true,
+      kind: "provisioning",
+      wouldBe: "new",
+      job: null,
+      plan: PLAN,
+    });
+    expect(asked.at(-1)).toMatchObject({ kind: "provisioning", lookFirst: true });
+    expect(await engine.waiting("provisioning")).toBe(before);
+  });
+
+  it("names the job that would be given instead of a new one, by its work or by the caller's key", async () => {
+    const [order, key] = [{ orderId: nextId("801") }, { "idempotency-key": "a-key-of-this-test" }];
+    const { json } = await post(doors.url + PROVISIONING, order, key);
+    const count = asked.length;
+    const tried = `${doors.url}${PROVISIONING}?dryRun=true`;
+    expect((await post(tried, order)).json).toMatchObject({ wouldBe: "under-way", job: json["id"], plan: null });
+    expect((await post(tried, order, key)).json).toMatchObject({ wouldBe: "replayed", job: json["id"], plan: null });
+    expect(await post(tried, { orderId: nextId("801") }, key)).toMatchObject({
+      status: 422,
+      json: { code: "idempotency-key-reused" },
+    });
+    expect(asked.length).toBe(count);
+  });
+
+  it("refuses what would be refused, by the same words", async () => {
+    const closed = {
+      accountId: nextId("001"),
+      serviceId: 1,
+      month: monthsAfter(monthInJapan(new Date()), 24),
+    };
+    for (const [path, body] of [
+      [PROVISIONING, { orderId: "none" }],
+      [PROVISIONING, "{"],
+      ["/api/services/internet/cancellation", closed],
+    ] as const) {
+      const [plain, dry] = [await post(doors.url + path, body), await post(`${doors.url}${path}?dryRun=true`, body)];
+      expect(dry.status).toBe(plain.status);
+      expect({ ...dry.json, instance: "" }).toEqual({ ...plain.json, instance: "" });
+    }
+    expect((await ask(`${doors.url}${PROVISIONING}?dryRun=true`, { method: "POST" })).status).toBe(401);
+  });
+
+  it.each(["yes", "1", "", "TRUE", "true&dryRun=false"])("is not asked for by %j", async (value) => {
+    const before = await engine.waiting("provisioning");
+    const answer = await post(`${doors.url}${PROVISIONING}?dryRun=${value}`, { orderId: nextId("801") });
+    expect(answer).toMatchObject({
+      status: 422,
+      json: { code: "invalid-request", errors: [{ path: "dryRun", message: "must be true or false" }] },
+    });
+    expect(await engine.waiting("provisioning")).toBe(before);
+  });
+
+  it.each(["?dryRun=false", "?dryrun=true", "?other=1"])("is none with %s: the work is taken in", async (query) => {
+    expect((await post(doors.url + PROVISIONING + query, { orderId: nextId("801") })).status).toBe(202);
+  });
+
+  it("is told that an upload has none", async () => {
+    const form = new FormData();
+    form.set("accountId", nextId("001"));
+    form.set("file", new Blob(["%PDF-1.7"]), "card.pdf");
+    const path = `${doors.url}/api/verification/residence-card?dryRun=true`;
+    expect(await ask(path, { method: "POST", headers: asPortal, body: form })).toMatchObject({
+      status: 422,
+      json: { errors: [{ path: "dryRun" }] },
+    });
+    expect(await engine.waiting("verification")).toBe(0);
+  });
+
+  it("counts as a request", async () => {
+    const limited = await openDoors(engine.intake, { ratePerMinute: 1, dryRuns: { ask: async () => PLAN } });
+    try {
+      const tried = `${limited.url}${PROVISIONING}?dryRun=true`;
+      expect((await post(tried, { orderId: nextId("801") })).status).toBe(200);
+      expect((await post(tried, { orderId: nextId("801") })).status).toBe(429);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it("says that nothing was changed where no worker answers, and leaves nothing readable", async () => {
+    const secret = "a customer of Ogasawara";
+    const body = { accountId: nextId("001"), address: ADDRESS, notes: secret };
+    expect(await post(`${alone.url}${ELIGIBILITY}?dryRun=true`, body)).toMatchObject({
+      status: 503,
+      json: { code: "unavailable", detail: "No worker was free to try it out. Nothing was changed." },
+    });
+    const held = await engine.redis.contents();
+    expect(held).toContain(`${PREFIX}:dry-run:`); // its files remember that it was asked
+    expect(held).not.toContain(secret);
+    expect(held).not.toContain(ADDRESS.street);
+    expect(await connection.exists(`${PREFIX}:turn:${body.accountId}`)).toBe(0);
+    expect(await engine.waiting("eligibility")).toBe(0);
+  });
+});
