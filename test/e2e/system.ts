@@ -1,5 +1,5 @@
 import { type JobType, Queue } from "bullmq";
-import { vi } from "vitest";
+import {} from "vitest";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { olga } from "../dashboard/site.ts";
@@ -18,7 +18,6 @@ export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
  * ends before vitest gives it up, so that its processes are ended whatever happens.
  */
 const STORY_LIMIT_MS = 100_000;
-vi.setConfig({ testTimeout: STORY_LIMIT_MS + 20_000 });
 
 /** What each role needs beside Redis. */
 const API = {
