@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 beforeEach(async () => {
   post = openPost();
-  line = await openLine({ redis, through: post.listen });
+  line = await openLine({ redis, through: post.listen, environment: { VENDOR_TIMEOUT_MS: "5000" } }); // nobody waits for it
 });
 afterEach(async () => {
   await line.close();
