@@ -1,5 +1,4 @@
 import { type JobType, Queue } from "bullmq";
-import {} from "vitest";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { olga } from "../dashboard/site.ts";

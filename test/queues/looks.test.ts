@@ -61,10 +61,10 @@ async function attempt(perform: () => Promise<string>, find: Look = nothingThere
   return await step("send", { find }, perform).catch((error: unknown) => error);
 }
 
-const refuse = (error: Error) => () => Promise.reject(error);
+const refuse = (fault: Error) => () => Promise.reject(fault);
 const sentOnce = () => Promise.resolve("sent");
 const notAgain = () => Promise.reject(new Error("it was sent again"));
-const waits = (delayMs: number) => expect.objectContaining({ constructor: ComeBackLater, delayMs });
+const waits = (delayMs: number) => new ComeBackLater('"send" may still arrive', delayMs);
 
 describe("what may still land", () => {
   it("is looked for at growing intervals, and is not sent again meanwhile", async () => {
