@@ -9,13 +9,13 @@ const PATH = "/api/services/internet/eligibility-request";
 const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("short") };
 
 /** Of a check that was accepted already. */
-const MOST_REPEATS = 8;
+const MOST_REPEATS = 18;
 
 /** Callers that ask too often, at the same moment, or again because nobody answered. */
 export const callers: Experiment = {
   name: "callers",
   async run(scale, random) {
-    const [equal, checks, breaks] = scale === "full" ? [1000, 20_000, 80] : [100, 150, 2];
+    const [equal, checks, breaks] = scale === "full" ? [1000, 10_000, 80] : [100, 150, 2];
     return await inPlant(
       async (plant) => {
         if (scale === "short") plant.keepLocksShort();
