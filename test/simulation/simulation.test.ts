@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { type Report, simulate } from "./simulate.ts";
 
-const WORLDS = 200;
+/** Fewer where every change of the code is tried (npm run mutation). */
+const WORLDS = Number(process.env["WORLDS"] ?? 200);
 
 /** Always the same ones: `npm run chaos simulation` goes through others. */
 const first = 1;
