@@ -91,6 +91,8 @@ form + .wide, .wide + p { margin-top: 1.4rem; }
 .story ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .9rem; }
 .story ul li { display: list-item; padding: 0; border: 0; }
 .story time { color: var(--muted); font-variant-numeric: tabular-nums; }
+h1, h2, h3 { overflow-wrap: anywhere; }
+pre + p { margin-top: 1rem; }
 pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
 progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }
 .pages { display: flex; gap: 1.2rem; margin-top: 1rem; }

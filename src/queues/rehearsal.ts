@@ -88,8 +88,8 @@ export async function rehearse<Services>(
       writer.own("hand on", name, shown as Readonly<Record<string, unknown>>); // a payload is an object
       return String(writer.anew(`the ${name} job's id`));
     },
-    foundBy: () => writer.own("remember", "an id to find the job by", {}),
-    belongsTo: () => writer.own("remember", "an id to find the job by", {}),
+    foundBy: () => undefined, // an index of ours, which says nothing of the work
+    belongsTo: () => undefined,
   };
 
   try {
