@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import S3rver from "s3rver";
+import { expect, vi } from "vitest";
 import { type DocumentSettings, openDocuments } from "../../../src/integrations/documents/documents.ts";
 import { readSettings } from "../../../src/settings.ts";
 
@@ -32,6 +33,7 @@ export async function s3Place(): Promise<Place> {
     directory: root,
     configureBuckets: [{ name: "waiting" }],
   });
+  answerOnlyOnceWritten(server);
   const { port } = await server.run();
   return {
     ...disk(root),
@@ -42,6 +44,17 @@ export async function s3Place(): Promise<Place> {
       await closed;
       await rm(root, { recursive: true });
     },
+  };
+}
+
+/** As S3 does; s3rver answers while its file is still being written, and would give half a document to who asks at once. */
+function answerOnlyOnceWritten({ store }: S3rver) {
+  const put = store.putObject.bind(store);
+  store.putObject = async (object) => {
+    const written = await put(object);
+    const file = store.getResourcePath(object.bucket, object.key, "object");
+    await vi.waitFor(async () => expect((await stat(file)).size).toBe(written.size), { interval: 1 });
+    return written;
   };
 }
 

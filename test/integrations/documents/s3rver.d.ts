@@ -12,6 +12,11 @@ declare module "s3rver" {
       readonly configureBuckets: readonly { readonly name: string }[];
     });
     readonly httpServer: Server;
+    readonly store: {
+      /** `size` in bytes. Its promise is kept once all is read, while the file is still being written. */
+      putObject(object: { readonly bucket: string; readonly key: string }): Promise<{ readonly size: number }>;
+      getResourcePath(bucket: string, key: string, resource: "object"): string;
+    };
     run(): Promise<AddressInfo>;
     close(): Promise<void>;
   }
