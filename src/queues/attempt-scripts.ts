@@ -198,18 +198,18 @@ return gone and 1 or 0
  */
 export const end = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
 if record(6) then return 1 end
-if redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
-if overtaken(ARGV[5]) then return 1 end
-local id = ARGV[1]
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now_ms())
-leave_group(id)
-redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
+local job = redis.call('HMGET', KEYS[1], 'outcome', 'by', 'attempts', 'group', 'failure', 'next')
+if job[1] then return 0 end
+if job[2] and job[2] ~= ARGV[5] then return 1 end
+local id, now = ARGV[1], now_ms()
+redis.call('HSET', KEYS[1], 'attempts', (job[3] or 0) + 1, 'outcome', ARGV[2], 'finished', now)
+if job[4] then leave_group(id) end
+if job[5] or job[6] then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()
 if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HDEL', KEYS[2], 'now')
-  redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now_ms())
+  redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now)
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
 for turn = 3, #KEYS do

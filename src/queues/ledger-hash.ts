@@ -27,19 +27,23 @@
 /** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
 export const RECORD = `
 local function record(first)
-  local conflict = false
+  local conflict, news = false, {}
+  local places = #ARGV >= first and tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
   for i = first, #ARGV, 5 do
     local field = 'step ' .. ARGV[i]
     local stored = redis.call('HGET', KEYS[1], field)
-    local step = stored and cjson.decode(stored) or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1) }
-    if step.state == 'done' then
+    local step = stored and cjson.decode(stored)
+    if step and step.state == 'done' then
       conflict = conflict or step.result ~= ARGV[i + 2]
     else
-      local done = { n = step.n, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
+      if not step then places = places + 1 end
+      local done = { n = step and step.n or places, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
       if ARGV[i + 4] ~= '' then done.calls = ARGV[i + 4] end
-      redis.call('HSET', KEYS[1], field, cjson.encode(done))
+      news[#news + 1] = field
+      news[#news + 1] = cjson.encode(done)
     end
   end
+  if #news > 0 then redis.call('HSET', KEYS[1], 'steps', places, unpack(news)) end
   return conflict
 end
 `;

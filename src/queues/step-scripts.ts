@@ -30,12 +30,16 @@ end
 local look = ARGV[3] == '1'
 if ours then look = step.look elseif step then look = true end
 local lands = look and now or now + tonumber(ARGV[5])
-step = step or { n = redis.call('HINCRBY', KEYS[1], 'steps', 1), looks = 0, lands = lands }
+local places = redis.call('HGET', KEYS[1], 'steps') or 0
+if not step then
+  places = places + 1
+  step = { n = places, looks = 0, lands = lands }
+end
 local reply = { 'fresh' }
 if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks, step.said or '' } end
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
-redis.call('HSET', KEYS[1], field, cjson.encode(step))
+redis.call('HSET', KEYS[1], 'steps', places, field, cjson.encode(step))
 changed()
 return reply
 `);
