@@ -20,8 +20,8 @@ export type Scale = "short" | "full";
 /** Breaks the system in one way, many times over, and counts. The same seed makes the same choices. */
 export interface Experiment {
   readonly name: string;
-  /** For one that waits most of its time, and so can run beside others. */
-  readonly waits?: true;
+  /** Of two that run at a time, where absent. One that mostly waits runs beside all; one that times something, beside none. */
+  readonly beside?: "all" | "none";
   readonly run: (scale: Scale, random: Random) => Promise<readonly Finding[]>;
 }
 

@@ -5,8 +5,8 @@ import { type Experiment, type Finding, randomFrom } from "./experiment.ts";
 import { experiments } from "./index.ts";
 
 /**
- * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time. `SEED=…`
- * makes the same choices again; `--short` breaks things less often. Ends with 1 where anything was lost or doubled, or an
+ * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time; those that
+ * time something come last, and alone. `SEED=…` makes the same choices again; `--short` breaks things less often. Ends with 1 where anything was lost or doubled, or an
  * experiment broke off.
  */
 const AT_ONCE = 2;
@@ -39,7 +39,8 @@ if (chosen.length === 1 && only !== undefined) {
 }
 
 process.stderr.write(`SEED=${String(seed)}\n`);
-const waiting = chosen.filter(({ waits }) => waits === undefined);
+const of = (beside: Experiment["beside"]) => chosen.filter((experiment) => experiment.beside === beside);
+const waiting = of(undefined);
 const rows = new Map<string, string>();
 let failed = false;
 const runOne = async ({ name }: Experiment) => {
@@ -55,7 +56,8 @@ const runOne = async ({ name }: Experiment) => {
 const lane = async () => {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await runOne(next);
 };
-await Promise.all([...chosen.filter(({ waits }) => waits).map(runOne), ...Array.from({ length: AT_ONCE }, lane)]);
+await Promise.all([...of("all").map(runOne), ...Array.from({ length: AT_ONCE }, lane)]);
+for (const experiment of of("none")) await runOne(experiment);
 process.stdout.write(HEAD + chosen.map(({ name }) => rows.get(name) ?? "").join(""));
 process.exit(failed ? 1 : 0);
 

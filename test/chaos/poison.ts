@@ -32,6 +32,7 @@ interface Unreadable {
 /** Some checks cannot be read, some bring down whatever worker takes them: each ends up with a person, and the others go on. */
 export const poison: Experiment = {
   name: "poison",
+  beside: "none",
   async run(scale, random) {
     const [unreadable, crashing] = scale === "full" ? [300, 2] : [10, 1];
     // A percentile says something of hundreds of checks, and of the minutes that people look at.

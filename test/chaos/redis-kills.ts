@@ -14,7 +14,7 @@ export const redisKills: Experiment = {
 /** Redis is away for seconds or minutes; whoever asks meanwhile is told so at once. */
 export const redisAway: Experiment = {
   name: "redis-away",
-  waits: true,
+  beside: "all",
   run: async (scale) => [await outages(scale === "full" ? [1, 2, 5, 10, 20, 60, 300] : [1], scale)],
 };
 

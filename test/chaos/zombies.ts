@@ -13,6 +13,7 @@ const DEADLINE_MS = { full: 2_000, short: 500 };
 /** A worker that was thought dead comes back to life while another has its jobs. */
 export const zombies: Experiment = {
   name: "zombies",
+  beside: "all",
   async run(scale, random) {
     if (scale === "short") return [await random.oneOf([standStill, cutOff])(scale, random)];
     // Each has numbers of its own: which of them draws first would not follow from the seed.
