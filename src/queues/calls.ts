@@ -34,8 +34,8 @@ export function tellCall({ vendor, operation, came, ms }: Call): void {
 /** The calls in `text`, the first one first. */
 export function callsIn(text: string): Call[] {
   return text.split("\n").flatMap((line) => {
-    const [vendor, operation, came, ms] = line.split(" ");
-    if (vendor === undefined || operation === undefined || came === undefined) return [];
+    const [vendor = "", operation = "", came, ms] = line.split(" ");
+    if (came === undefined) return [];
     return [{ vendor, operation, came, ms: Number(ms) }];
   });
 }

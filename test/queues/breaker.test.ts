@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { once } from "node:events";
-import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
+import { RejectedError, UnavailableError, UnknownOutcomeError } from "../../src/domain/errors.ts";
 import type { Connection } from "../../src/queues/connection.ts";
-import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
+import { type Breaker, breakerFor, withoutWaiting } from "../../src/queues/breaker.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 
 let server: TestRedis;
@@ -48,6 +48,30 @@ describe("a breaker", () => {
     expect(await breaker.enter()).toBeNull();
   });
 
+  it("is open to whoever looks while one probes, until it is time to ask again", async () => {
+    await fail(5);
+    await pass();
+    expect(await other.openForMs()).toBe(0); // whoever asks now may probe
+    await breaker.enter();
+    expect(await other.openForMs()).toBe(5000);
+  });
+
+  it("counts what got no answer, and neither what one call met alone nor what nobody knows", async () => {
+    for (const scope of ["vendor", "call"] as const) {
+      for (let time = 0; time < 5; time++)
+        await breaker.report(new UnknownOutcomeError({ ...fault, scope, mayStillLand: true }));
+      expect(await breaker.openForMs().then((ms) => ms !== null), scope).toBe(scope === "vendor");
+      await breaker.report(undefined);
+    }
+    for (let time = 0; time < 5; time++) await breaker.report(new Error("a slip of ours"));
+    expect(await breaker.openForMs()).toBeNull();
+    for (let time = 0; time < 5; time++) await breaker.report({ scope: "vendor" });
+    expect(await breaker.openForMs()).toBeNull();
+    for (let time = 0; time < 5; time++)
+      await breaker.report(Object.assign(new RejectedError(fault), { scope: "vendor" }));
+    expect(await breaker.openForMs()).toBeNull();
+  });
+
   it("lets one probe through when its time is over, and the others wait for what comes of it", async () => {
     await fail(5);
     await pass();
@@ -73,5 +97,38 @@ describe("a breaker", () => {
   it("opens at once for as long as the vendor asks", async () => {
     await breaker.report(away(60_000));
     expect(await breaker.openForMs()).toBeGreaterThan(59_000);
+  });
+});
+
+describe("a breaker that is not waited for", () => {
+  const patient = (enter: Breaker["enter"]) => {
+    const reported: unknown[] = [];
+    const inner: Breaker = {
+      enter,
+      report: async (error) => {
+        reported.push(error);
+        await new Promise(() => undefined); // Redis does not answer
+      },
+      openForMs: async () => 77,
+    };
+    return { breaker: withoutWaiting(inner, 50), reported };
+  };
+
+  it("says what the breaker says, where it does so in time", async () => {
+    await fail(5);
+    expect(await withoutWaiting(breaker, 5_000).enter()).toBeGreaterThan(4000);
+    expect(await patient(async () => 4711).breaker.openForMs()).toBe(77);
+  });
+
+  it("lets the call go ahead where Redis does not answer in time, or at all", async () => {
+    expect(await patient(() => new Promise<never>(() => undefined)).breaker.enter()).toBeNull();
+    expect(await patient(() => Promise.reject(new Error("away"))).breaker.enter()).toBeNull();
+  });
+
+  it("tells what came of a call, and does not wait until that is heard", async () => {
+    const { breaker: quick, reported } = patient(async () => null);
+    const error = away();
+    await quick.report(error);
+    expect(reported).toEqual([error]);
   });
 });

@@ -94,6 +94,15 @@ it("those of an attempt that failed are told with its failure, and the next one'
   expect(JSON.stringify(told.map((event) => "calls" in event && event.calls))).not.toContain("Sato");
 });
 
+it("what is no call is none, and those around it are read", () => {
+  expect(callsIn("")).toEqual([]);
+  expect(callsIn("whmcs AddOrder")).toEqual([]);
+  expect(callsIn("whmcs AddOrder done 213\n\nwhmcs AcceptOrder rejected 8")).toEqual([
+    { vendor: "whmcs", operation: "AddOrder", came: "done", ms: 213 },
+    { vendor: "whmcs", operation: "AcceptOrder", came: "rejected", ms: 8 },
+  ]);
+});
+
 it("of a step that makes very many, the last ten are kept", async () => {
   const calls = inWords(await callsOf(await send("Kyoto", 25), "send"));
   expect(calls).toHaveLength(10);
