@@ -102,7 +102,7 @@ export function createApi(parts: ApiParts): express.RequestHandler {
       const handler =
         "body" in route
           ? acceptJob(kind, route, intake, bodyDeadlineMs, tryOut)
-          : acceptUpload(kind, route, intake, documents);
+          : acceptUpload(kind, route, intake, documents, tryOut);
       serve(ours, "post", `/api${route.path}`, handler);
     }
   }

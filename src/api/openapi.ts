@@ -26,11 +26,10 @@ const OF_A_POST: readonly ProblemCode[] = [
   "invalid-request",
   "idempotency-key-reused",
   "not-accepted",
+  "unavailable",
 ];
 
 const OF_AN_UPLOAD: readonly ProblemCode[] = ["malformed-multipart"];
-
-const OF_A_DRY_RUN: readonly ProblemCode[] = ["unavailable"];
 
 const dryRun = z
   .enum(["true", "false"])
@@ -107,18 +106,18 @@ function postOf(route: Route<unknown>): ZodOpenApiOperationObject {
     summary,
     requestParams: {
       header: z.object({ "Idempotency-Key": idempotencyKey }),
-      ...("body" in route && { query: z.object({ dryRun }) }),
+      query: z.object({ dryRun }),
     },
     requestBody: { required: true, content: bodyOf(route, example) },
     responses: {
-      ...("body" in route && { "200": TRIED_OUT }),
+      "200": TRIED_OUT,
       "202": {
         description:
           "Safe. The job is new, the one that this Idempotency-Key made, or the one that is already under way for the same work.",
         headers: z.object({ Location: location, "X-Request-Id": requestId }),
         content: { "application/json": { schema: jobSchema } },
       },
-      ...problems([...OF_A_POST, ...("fields" in route ? OF_AN_UPLOAD : OF_A_DRY_RUN)], route.rule),
+      ...problems([...OF_A_POST, ...("fields" in route ? OF_AN_UPLOAD : [])], route.rule),
     },
   };
 }

@@ -101,7 +101,7 @@ interface DoorOptions {
   readonly ended?: ApiParts["ended"];
 }
 
-const documentSettings = () =>
+export const documentSettings = () =>
   readSettings({
     ROLES: "dashboard",
     REDIS_URL: "redis://127.0.0.1:1",

@@ -1,13 +1,18 @@
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dryRunSchema } from "../../src/api/dry-run.ts";
 import { monthInJapan, monthsAfter } from "../../src/domain/japan-calendar.ts";
+import { openDocuments } from "../../src/integrations/documents/documents.ts";
+import { verification } from "../../src/processors/verification.ts";
 import type { Connection } from "../../src/queues/connection.ts";
 import { openDryRuns } from "../../src/queues/dry-run.ts";
 import type { Plan } from "../../src/queues/plan.ts";
 import type { Rehearsed } from "../../src/queues/rehearsal.ts";
 import { ADDRESS } from "../processors/line.ts";
-import { ask, asPortal, type Doors, type Engine, openDoors, post, startEngine } from "./doors.ts";
+import { ask, asPortal, documentSettings, type Doors, type Engine, openDoors, post, startEngine } from "./doors.ts";
 
 /** `?dryRun=true` at the door: the same rules as without, no job, and a word where no worker answers. */
 
@@ -117,16 +122,42 @@ describe("a dry run", () => {
     expect((await post(doors.url + PROVISIONING + query, { orderId: nextId("801") })).status).toBe(202);
   });
 
-  it("is told that an upload has none", async () => {
+  it("of an upload may open its document, of which nothing stays", async () => {
     const form = new FormData();
     form.set("accountId", nextId("001"));
-    form.set("file", new Blob(["%PDF-1.7"]), "card.pdf");
-    const path = `${doors.url}/api/verification/residence-card?dryRun=true`;
-    expect(await ask(path, { method: "POST", headers: asPortal, body: form })).toMatchObject({
-      status: 422,
-      json: { errors: [{ path: "dryRun" }] },
+    form.set("file", new Blob(["%PDF-1.7\nTARO YAMADA"]), "card.pdf");
+    const dataDir = await mkdtemp(path.join(tmpdir(), "handoff-dry-"));
+    const documents = openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } });
+    let plan: Plan | null = PLAN;
+    const opened: string[] = [];
+    const desk = await openDoors(engine.intake, {
+      dataDir,
+      dryRuns: {
+        async ask({ data }) {
+          const { document } = verification.payload.parse(data);
+          opened.push(Buffer.concat(await documents.open(document.id)).toString());
+          return plan;
+        },
+      },
     });
-    expect(await engine.waiting("verification")).toBe(0);
+    const tryOut = async (query: string) =>
+      await ask(`${desk.url}/api/verification/residence-card${query}`, {
+        method: "POST",
+        headers: asPortal,
+        body: form,
+      });
+    try {
+      expect(await tryOut("?dryRun=true")).toMatchObject({ status: 200, json: { kind: "verification", plan: PLAN } });
+      plan = null;
+      expect(await tryOut("?dryRun=true")).toMatchObject({ status: 503, json: { code: "unavailable" } });
+      expect(await tryOut("?dryRun=perhaps")).toMatchObject({ status: 422, json: { errors: [{ path: "dryRun" }] } });
+      expect(opened).toEqual(["%PDF-1.7\nTARO YAMADA", "%PDF-1.7\nTARO YAMADA"]);
+      expect(await documents.leftovers(-60_000, Date.now())).toEqual([]);
+      expect(await engine.waiting("verification")).toBe(0);
+    } finally {
+      await desk.close();
+      await rm(dataDir, { recursive: true });
+    }
   });
 
   it("counts as a request", async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { FORM, openBrowser, signIn, vera, olga } from "../dashboard/site.ts";
-import { inSystem, until } from "./system.ts";
+import { API_KEY, inSystem, until } from "./system.ts";
 
 it("what a job would do is seen at the desk by those who may act, and changes nothing", () =>
   inSystem(async (system) => {
@@ -24,6 +24,21 @@ it("what a job would do is seen at the desk by those who may act, and changes no
       plan: { ending: { state: "completed", outcome: "done" } },
     });
     expect(await system.asked("AddOrder")).toBe(0);
+
+    const form = new FormData();
+    form.set("accountId", account);
+    form.set("file", new Blob(["%PDF-1.7\nTARO YAMADA"]), "card.pdf");
+    const headers = { authorization: `Bearer ${API_KEY}` };
+    const uploadAt = `${handoff.url}/api/verification/residence-card?dryRun=true`;
+    const upload = await fetch(uploadAt, { method: "POST", headers, body: form });
+    expect([upload.status, await upload.json()]).toMatchObject([
+      200,
+      {
+        wouldBe: "new",
+        plan: { ending: { outcome: "done" }, writes: [{ system: "salesforce" }, {}, { system: "documents" }] },
+      },
+    ]);
+    expect(await system.asked("create")).toBe(0);
 
     await system.edit("Account", account, { WH_Account__c: null });
     const { id } = await handoff.accepted("/api/provisioning", { orderId });
