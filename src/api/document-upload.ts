@@ -36,13 +36,15 @@ export function acceptUpload(
       throw invalid(wrong);
     }
     const asked = { kind, route, payload: route.payloadOf(parsed.data, document), key, now, intake };
-    if (isDry) return await tryOut(asked, response).finally(forget);
+    let isKept = false;
     try {
-      const { withThis } = await takeIn(asked, response);
-      if (!withThis) await forget();
+      if (isDry) await tryOut(asked, response);
+      else isKept = (await takeIn(asked, response)).withThis;
     } catch (error) {
-      if (!(error instanceof NotAcceptedError)) await forget();
+      isKept = error instanceof NotAcceptedError; // a job may have been made of it all the same
       throw error;
+    } finally {
+      if (!isKept) await forget();
     }
   };
 }
