@@ -35,7 +35,8 @@ export function cancellationDescription(asked: Cancellation, booked: Booked | nu
     if (asked.serialNumber !== undefined) lines.push(`Serial number: ${asked.serialNumber}`);
   }
   if (booked !== null) {
-    const how = booked.code === null ? "as the line shows" : `result code ${booked.code}`;
+    const shown = booked.told === true ? "as somebody said at the desk who looked there" : "as the line shows";
+    const how = booked.code === null ? shown : `result code ${booked.code}`;
     lines.push(`Freebit: accepted, off from ${booked.day} (${how})`);
   }
   if (asked.alternativeEmail !== undefined) lines.push(`Alternative e-mail: ${asked.alternativeEmail}`);

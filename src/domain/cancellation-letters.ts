@@ -47,7 +47,7 @@ export function lettersAbout(
         to: "administrator",
         ...about,
         caseId,
-        ...(booked !== null && { freebit: { code: booked.code ?? undefined, runDate: booked.day } }),
+        ...(booked !== null && { freebit: { code: booked.code ?? undefined, told: booked.told, runDate: booked.day } }),
         ...(address === undefined && { noAddress: true }),
       },
     }),

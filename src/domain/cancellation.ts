@@ -55,5 +55,8 @@ export function endOf(asked: Cancellation, acceptedAt: Date): { month: Month; la
   return { month: asked.month, lastDay: lastDayOf(asked.month), endsAt: lastSecondOf(asked.month) };
 }
 
-/** Freebit's word that the line ends. `code`: its result; null where that was lost and the line itself showed it. */
-export type Booked = { readonly code: string | null; readonly day: string };
+/**
+ * That the line ends, by Freebit's word: `code`, its result. Null where that was lost, and the line itself showed it or, since
+ * nothing of Freebit's tells, a person said so (`told`).
+ */
+export type Booked = { readonly code: string | null; readonly told?: true; readonly day: string };

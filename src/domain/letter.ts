@@ -65,9 +65,9 @@ const cancellationAdmin = z.strictObject({
   jobId: reference,
   /**
    * SIM only: the day from which the SIM is off, and the code with which Freebit accepted; without it where that answer was
-   * lost and the line itself shows the day.
+   * lost, and the line itself shows the day, or somebody said so (`told`).
    */
-  freebit: z.strictObject({ code: resultCode.optional(), runDate: day }).optional(),
+  freebit: z.strictObject({ code: resultCode.optional(), told: z.literal(true).optional(), runDate: day }).optional(),
   /** The account has no address that mail can go to. */
   noAddress: z.literal(true).optional(),
 });

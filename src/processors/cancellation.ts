@@ -192,15 +192,15 @@ async function cancelLine(
     );
   };
   try {
-    const { code } = await step<Pick<Booked, "code">>(
+    const known = await step<Omit<Booked, "day">>(
       "cancel the line",
-      { find, told: { believe: () => ({ code: null }) } },
+      { find, told: { believe: () => ({ code: null, told: true }) } },
       async () => {
         await stillWanted();
         return resultCode(await freebit.cancelLine({ account: simNumber, runDate }));
       },
     );
-    return { code, day: `${monthsAfter(month, 1)}-01` };
+    return { ...known, day: `${monthsAfter(month, 1)}-01` };
   } catch (error) {
     // No step: an attempt that goes better never comes by here, and a step that is missing then would stop it.
     if (error instanceof RejectedError) {

@@ -180,7 +180,7 @@ elseif not late then
   if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
-if (late or delay < 0) and landing <= 0 and redis.call('HGET', KEYS[2], 'now') == id then
+if (late or delay < 0) and landing <= 0 and not in_doubt and redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HDEL', KEYS[2], 'now')
   redis.call('HSET', KEYS[2], 'outcome', 'failed')
 end

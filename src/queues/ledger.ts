@@ -123,8 +123,8 @@ export type Claim =
 /** What a person said about a step in doubt. `id`: empty where the step asks for none. */
 export type Said = { readonly happened: false } | { readonly happened: true; readonly id: string };
 
-/** What became of a person's word. `later`: the step may still land, so that nobody can say yet. `answered`: somebody was quicker. */
-export type Settled = "settled" | "later" | "answered" | "not in doubt";
+/** What became of a person's word. `later`: the step may still land, so that nobody can say yet. */
+export type Settled = "settled" | "later" | "not in doubt";
 
 export type Beginning =
   | { readonly state: "ended"; readonly outcome: Outcome }
@@ -320,12 +320,17 @@ export function openLedger({
       return opened(sealed, aboutSaid(job.id, step), step) as Said; // sealed by `settle`, and nobody else can
     },
 
-    /** Writes down what a person says about a step that is in doubt; the job goes on by it once it is retried. */
-    async settle(queue: Queue, id: string, step: string, said: Said): Promise<Settled> {
+    /** Writes down what a person says about a step that is in doubt since `since`; the job goes on by it once it is retried. */
+    async settle(
+      queue: Queue,
+      id: string,
+      { step, since }: { readonly step: string; readonly since: Date },
+      said: Said,
+    ): Promise<Settled> {
       const keys = [ledgerKey(id), queue.toKey("failed")];
-      const args = [id, step, sealing.seal(said, aboutSaid(id, step)), said.happened ? 1 : 0];
+      const args = [id, step, sealing.seal(said, aboutSaid(id, step)), said.happened ? 1 : 0, since.getTime()];
       const answer = await stepScripts.settle(redis, keys, args);
-      return answer === 1 ? "settled" : answer === -1 ? "later" : answer === -2 ? "answered" : "not in doubt";
+      return answer === 1 ? "settled" : answer === -1 ? "later" : "not in doubt";
     },
 
     /** Writes notes down at once; whether no other worker was there before with other results. */

@@ -83,7 +83,8 @@ return 0
 
 /**
  * Leaves a claim in doubt. KEYS: ledger. ARGV: step, by, how long it may still land (ms; -1: as was known before), looks to
- * add, whether a person is asked (0 or 1; what one said before is then forgotten), the name of the id that they give (or empty).
+ * add, whether a person is asked (0 or 1), the name of the id that they give (or empty). What one said before stays: what it came to
+ * may be why it is in doubt still, and a retry by itself must come to the same.
  */
 export const doubt = script(`${CHANGED}
 local now = now_ms()
@@ -95,7 +96,7 @@ if stored then
     step.state, step.at, step.lease = 'in-doubt', now, nil
     if tonumber(ARGV[3]) >= 0 then step.lands = now + tonumber(ARGV[3]) end
     step.looks = step.looks + tonumber(ARGV[4])
-    if ARGV[5] == '1' then step.asks, step.said = ARGV[6], nil end
+    if ARGV[5] == '1' then step.asks = ARGV[6] end
     redis.call('HSET', KEYS[1], field, cjson.encode(step))
     changed()
   end
@@ -105,16 +106,16 @@ return 0
 
 /**
  * Takes down what a person says about a step in doubt. KEYS: ledger, BullMQ's failed jobs. ARGV: id, step, what they say
- * (sealed), whether it happened (0 or 1). Returns 1; 0 where the job has not failed (any more) or the step asks nobody; -1 where it
- * may still land, so that it cannot be said yet that it did not happen; -2 where somebody has said something already.
+ * (sealed), whether it happened (0 or 1), since when it is in doubt (ms): an answer is to the question that was seen, and takes the
+ * place of an earlier one that the job has not gone by yet. Returns 1; 0 where the job has not failed (any more), or nobody is asked
+ * that (any more); -1 where it may still land, so that it cannot be said yet that it did not happen.
  */
 export const settle = script(`${CHANGED}
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('HEXISTS', KEYS[1], 'failed') == 0 then return 0 end
 local field = 'step ' .. ARGV[2]
 local stored = redis.call('HGET', KEYS[1], field)
 local step = stored and cjson.decode(stored)
-if not step or step.state ~= 'in-doubt' or not step.asks then return 0 end
-if step.said then return -2 end
+if not step or step.state ~= 'in-doubt' or not step.asks or step.at ~= tonumber(ARGV[5]) then return 0 end
 if ARGV[4] == '0' and math.max(step.lands or 0, step.lease or 0) > now_ms() then return -1 end
 step.said = ARGV[3]
 redis.call('HSET', KEYS[1], field, cjson.encode(step))

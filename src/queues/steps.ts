@@ -126,7 +126,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       else {
         const mayStillLand = error instanceof UnknownOutcomeError && error.mayStillLand;
         const mayLandForMs = mayStillLand ? ledger.timing.settleMs : 0;
-        await ledger.doubt(job, name, by, { mayLandForMs, looked: false, asks: asksAfter(error, ifInDoubt) });
+        await ledger.doubt(job, name, by, { mayLandForMs, looked: false, asks: asksOf(ifInDoubt) });
       }
       throw error;
     }
@@ -162,7 +162,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
       trace = await lookUp(name, ifInDoubt, said === "" ? null : ledger.openSaid(job, name, said));
     } catch (thrown) {
       const error = classify(thrown);
-      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false, asks: asksAfter(error, ifInDoubt) });
+      await ledger.doubt(job, name, by, { mayLandForMs: null, looked: false, asks: asksOf(ifInDoubt) });
       throw error;
     }
     if (trace !== undefined) return trace;
@@ -187,7 +187,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   return { step, names, inside: () => inside, calls: () => (inside === null ? "" : calls.join("\n")), notes };
 }
 
-/** What came of a step by whoever can tell: the other system, or else the person who was asked. */
+/** What came of a step by whoever can tell: the other system, or else, where it cannot be asked, the person who was. */
 export async function lookUp<T>(
   name: string,
   { find, told }: Exclude<IfInDoubt<T>, "repeat">,
@@ -198,10 +198,11 @@ export async function lookUp<T>(
     try {
       trace = await find();
     } catch (error) {
-      if (said === null || !(error instanceof InDoubtError)) throw error;
+      // A refusal is an answer: whoever says "it did not happen" cannot mean that it be sent in spite of that one.
+      if (said === null || (!said.happened && classify(error) instanceof RejectedError)) throw error;
       return await believed(name, told, said);
     }
-    if (trace === undefined && said?.happened === true) throw saidOtherwise(name, "it does not show it");
+    if (trace === undefined && said?.happened === true) throw saidOtherwise(name, "It is not there.");
     return trace;
   }
   if (said === null) throw parked(name);
@@ -233,15 +234,14 @@ function saidOtherwise(name: string, why: string): InDoubtError {
   return new InDoubtError({
     code: "in-doubt",
     title: `Somebody said that "${name}" happened, and the other system says otherwise.`,
-    detail: `It says: ${why} Nothing was sent again. Look there once more, and answer anew on the job's page at the desk.`,
+    detail: `Its answer: ${why} Nothing was sent again. Look there once more, and answer anew on the job's page at the desk.`,
     vendor: null,
   });
 }
 
-/** What a person is asked for about a step that ended in `error`; null where nobody is asked. */
-function asksAfter<T>(error: ClassifiedError, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">): string | null {
-  if (!(error instanceof InDoubtError) || ifInDoubt.told === undefined) return null;
-  return ifInDoubt.told.asks ?? "";
+/** What a person is asked for once a step in doubt is left to them; null where it is no question for them. */
+function asksOf<T>({ told }: Exclude<IfInDoubt<T>, "repeat">): string | null {
+  return told === undefined ? null : (told.asks ?? "");
 }
 
 /** Looks come at growing intervals: with the default deadline after 5 s, 30 s and 2 min (`vendors/whmcs.md`, section 3). */

@@ -33,9 +33,10 @@ it.each([
     const browser = openBrowser(handoff);
     await signIn(browser, { name: "olga" });
     const page = async () => await (await browser.get(`/desk/jobs/${id}`)).text();
-    const settle = (fields: Record<string, string>) => {
+    const settle = async (fields: Record<string, string>) => {
+      const [, since = ""] = /name="since" value="([^"]*)"/.exec(await page()) ?? [];
       const body = String(
-        new URLSearchParams({ what: "settle", step: "cancel the line", happened, why: "", ...fields }),
+        new URLSearchParams({ what: "settle", step: "cancel the line", since, happened, why: "", ...fields }),
       );
       return browser.send("POST", `/desk/jobs/${id}`, { body, headers: FORM });
     };
@@ -46,15 +47,19 @@ it.each([
     expect((await settle({})).status).toBe(400); // why?
     expect((await settle({ why: "seen", happened: "perhaps" })).status).toBe(400);
     expect((await settle({ why: "seen", step: "open the case" })).status).toBe(409);
+    expect((await settle({ why: "seen", since: new Date(0).toISOString() })).status).toBe(409);
     expect((await settle({ why: "seen", happened: "yes", id: "42" })).status).toBe(400); // nothing is asked for
     expect(await handoff.job(id)).toMatchObject({ state: "failed" });
 
-    const said = { why: "Freebit's page shows it" };
+    const [, since = ""] = /name="since" value="([^"]*)"/.exec(await page()) ?? [];
+    const said = { why: "Freebit's page shows it", since };
     await expect
       .poll(async () => (await settle(said)).status, { timeout: 20_000 }) // a "no" must wait until nothing can land any more
       .toBe(303);
     expect((await settle(said)).status).toBe(409); // a second click
     expect(await handoff.until(id, "completed", "failed")).toMatchObject({ outcome: "done" });
+    const [made] = (await system.state()).salesforce.Case.slice(-1);
+    expect(String(made?.["Description"])).toContain(happened === "yes" ? "somebody said" : "result code 100");
     const calls = (await (await fetch(`${system.sandbox.url}/control/calls`)).json()) as Call[]; // the sandbox's own words
     expect(calls.filter((call) => call.operation === "cnclAcnt" && call.fault !== "error")).toHaveLength(1);
     expect(await page()).toContain("olga settled what was in doubt: Freebit&#39;s page shows it");

@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Queue } from "bullmq";
 import * as z from "zod";
-import { InDoubtError, needsPerson, UnknownOutcomeError } from "../../src/domain/errors.ts";
+import {
+  InDoubtError,
+  needsPerson,
+  RejectedError,
+  UnavailableError,
+  UnknownOutcomeError,
+} from "../../src/domain/errors.ts";
 import { retryFailed } from "../../src/queues/failed-job.ts";
 import { defineJobKind } from "../../src/queues/job-kind.ts";
 import type { Said } from "../../src/queues/ledger.ts";
@@ -11,9 +17,10 @@ import { type Engine, openEngine } from "./engine.ts";
 /** A post office that gives a parcel a number, and tells about it only to who has that number. */
 let office: { taken: string[]; trouble: "none" | "lost" | "lost, but taken"; mayLand: boolean };
 /** A second system of its own: what it shows of a ring at the door, if it can tell. */
-let bell: { rung: number; shows: "yes" | "no" | "cannot tell" };
+let bell: { rung: number; shows: "yes" | "no" | "cannot tell" | "cannot be reached" | "refuses to tell" };
 let gave: unknown;
 
+const noWord = { code: "no-word", title: "No word.", detail: "Look.", vendor: "mail" as const };
 const fault = { code: "lost", title: "No answer came.", detail: "Look.", vendor: "mail" as const };
 const parcel = defineJobKind({
   name: "parcel",
@@ -36,6 +43,8 @@ const parcel = defineJobKind({
     });
     const find = async () => {
       if (bell.shows === "cannot tell") throw new InDoubtError(fault);
+      if (bell.shows === "cannot be reached") throw new UnavailableError({ ...noWord, scope: "call" });
+      if (bell.shows === "refuses to tell") throw new RejectedError(noWord);
       return bell.shows === "yes" ? ("found" as const) : undefined;
     };
     gave = await step<string>("ring", { find, told: { believe: () => "believed" } }, async () => {
@@ -56,6 +65,7 @@ afterAll(() => redis.stop());
 beforeEach(async () => {
   office = { taken: [], trouble: "lost", mayLand: false };
   bell = { rung: 0, shows: "cannot tell" };
+  gave = undefined;
   engine = await openEngine({ redis, kinds: [parcel], services: () => ({}) });
   engine.work();
 });
@@ -79,7 +89,13 @@ async function parked(to = "Kyoto", request = {}): Promise<string> {
   await inDoubt(taken.job.id, 2);
   return taken.job.id;
 }
-const settle = (id: string, said: Said, step = "send") => engine.ledger.settle(queue(), id, step, said);
+/** Since when the step is in doubt, as whoever looks at the job sees it. */
+const seen = async (id: string, step = "send") => {
+  const at = (await engine.job(id)).steps.find(({ name }) => name === step)?.at ?? 0;
+  return { step, since: new Date(at) };
+};
+const settle = async (id: string, said: Said, step = "send") =>
+  await engine.ledger.settle(queue(), id, await seen(id, step), said);
 const happened = (id: string) => ({ happened: true, id }) as const;
 
 describe("a parked step of which a person says", () => {
@@ -145,15 +161,52 @@ describe("a parked step of which a person says", () => {
     await expect.poll(() => settle(id, { happened: false }), { timeout: 10_000 }).toBe("settled");
   });
 
-  it("takes one answer, and none once the job has gone on", async () => {
+  it("is taken at the last word, until the job has gone on by it", async () => {
     const id = await parked();
-    const both = await Promise.all([settle(id, { happened: false }), settle(id, happened("P-9"))]);
-    expect(both).toEqual(["settled", "answered"]);
+    const question = await seen(id);
+    expect(await settle(id, happened("P-9"))).toBe("settled");
+    expect(await settle(id, { happened: false })).toBe("settled");
     expect(await settle(id, happened("P-9"), "ring")).toBe("not in doubt");
     await retryFailed(queue(), id);
     await engine.until(id, "completed");
-    expect(await settle(id, { happened: false })).toBe("not in doubt");
+    expect(await engine.ledger.settle(queue(), id, question, happened("P-9"))).toBe("not in doubt");
     expect(office.taken).toEqual(["P-1"]);
+  });
+
+  it("by one who saw an earlier question is not taken for an answer to the next one", async () => {
+    const id = await parked();
+    const question = await seen(id);
+    await engine.ledger.settle(queue(), id, question, { happened: false });
+    office.trouble = "lost, but taken";
+    await retryFailed(queue(), id);
+    await inDoubt(id, 4);
+    expect(await engine.ledger.settle(queue(), id, question, { happened: false })).toBe("not in doubt");
+    expect(await settle(id, happened("P-1"))).toBe("settled");
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect(office.taken).toEqual(["P-1"]);
+  });
+
+  it("while somebody else has it retried, is not heard", async () => {
+    const id = await parked();
+    const question = await seen(id);
+    await queue().pause();
+    await retryFailed(queue(), id);
+    expect(await engine.ledger.settle(queue(), id, question, { happened: false })).toBe("not in doubt");
+    await queue().resume();
+    await inDoubt(id, 3);
+  });
+
+  it("keeps its work to itself until then: who asks for the same hears of this job", async () => {
+    const id = await parked();
+    expect(await engine.accept(parcel, { to: "Kyoto" })).toMatchObject({
+      how: "under-way",
+      job: { id, state: "failed" },
+    });
+    await settle(id, { happened: false });
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect(await engine.accept(parcel, { to: "Kyoto" })).toMatchObject({ how: "new" });
   });
 });
 
@@ -186,6 +239,30 @@ describe("a step that the other system cannot tell about, of which a person says
     await retryFailed(queue(), id);
     await inDoubt(id, 2);
     expect((await engine.job(id)).failure?.title).toContain("the other system says otherwise");
+    await retryFailed(queue(), id); // nobody has said anything else
+    await inDoubt(id, 3);
     expect(bell.rung).toBe(1);
+    await settle(id, { happened: false }, "ring");
+    await retryFailed(queue(), id);
+    await engine.until(id, "completed");
+    expect([gave, bell.rung]).toEqual(["rung", 2]);
+  });
+
+  it.each([
+    ["cannot be reached", happened(""), "believed", 1],
+    ["cannot be reached", { happened: false } as const, "rung", 2],
+    ["refuses to tell", happened(""), "believed", 1],
+    ["refuses to tell", { happened: false } as const, null, 1],
+  ] as const)("while it %s: they say %j", async (shows, said, result, rung) => {
+    const id = await unclear();
+    bell.shows = shows;
+    await retryFailed(queue(), id);
+    await expect.poll(async () => (await engine.job(id)).failure?.code, { timeout: 10_000 }).toBe("no-word");
+    await expect.poll(async () => await queue().getJobState(id), { timeout: 10_000 }).toBe("failed");
+    expect(await settle(id, said, "ring")).toBe("settled");
+    await retryFailed(queue(), id);
+    if (result === null) await expect.poll(async () => await queue().getJobState(id)).toBe("failed");
+    else await engine.until(id, "completed");
+    expect([gave ?? null, bell.rung]).toEqual([result, rung]);
   });
 });

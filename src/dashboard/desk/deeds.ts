@@ -23,6 +23,8 @@ const jobDeed = z.discriminatedUnion("what", [
   z.object({
     what: z.literal("settle"),
     step: z.string(),
+    /** Which doubt of it was seen: the job may have gone on meanwhile, and come to the same question anew. */
+    since: z.iso.datetime(),
     happened: z.enum(["yes", "no"]),
     /** What steps give is told by ids: nothing personal looks like this. */
     id: z
@@ -67,9 +69,9 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       return response.redirect(303, jobUrl(id));
     }
     case "settle": {
-      const { step, happened, id: given } = asked.data;
+      const { step, since, happened, id: given } = asked.data;
       const asking = askingStep(file);
-      if (asking?.name !== step) return sendWord(response, 409, words.notInDoubt, jobUrl(id));
+      if (asking?.name !== step || asking.at !== since) return sendWord(response, 409, words.notInDoubt, jobUrl(id));
       if (happened === "yes" && (asking.asks === "") !== (given === ""))
         return sendWord(response, 400, words.needsAnswer, jobUrl(id));
       const said = happened === "yes" ? ({ happened: true, id: given } as const) : ({ happened: false } as const);
@@ -82,9 +84,8 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
         before,
         after: said,
       });
-      const settled = await desk.ledger.settle(queue, id, step, said);
+      const settled = await desk.ledger.settle(queue, id, { step, since: new Date(since) }, said);
       if (settled === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
-      if (settled === "answered") return sendWord(response, 409, words.answered, jobUrl(id));
       if (settled === "not in doubt") return sendWord(response, 409, words.notInDoubt, jobUrl(id));
       await tellDeed(desk.redis, desk.prefix, id, { what: "settled", ...note });
       await retryFailed(queue, id);

@@ -70,7 +70,9 @@ function doubtOf(file: JobFile, { words }: Visit): Html {
   return html`<form class="action" method="post" action="${jobUrl(file.view.id)}">
     <h2>${words.didItHappen(step.name)}</h2>
     <p class="muted">${words.didItHappenHelp}</p>
+    ${step.isSaid ? html`<p>${words.saidBefore}</p>` : NOTHING}
     <input type="hidden" name="step" value="${step.name}" />
+    <input type="hidden" name="since" value="${step.at}" />
     <label class="choice"><input type="radio" name="happened" value="yes" required />${words.itHappened}</label>
     ${asks === "" ? NOTHING : html`<label>${words.itGave(asks)}<input name="id" maxlength="40" autocomplete="off" /></label>`}
     <label class="choice"><input type="radio" name="happened" value="no" required />${words.itDidNot}</label>

@@ -21,14 +21,11 @@ export function askingStep<Step extends StepDone>({
   view,
   steps,
 }: {
-  readonly view: Pick<JobView, "state" | "failure">;
+  readonly view: Pick<JobView, "state">;
   readonly steps: readonly Step[];
 }): (Step & { readonly asks: string }) | null {
-  if (view.state !== "failed" || view.failure?.code !== "in-doubt") return null;
-  for (const step of steps) {
-    const { state, asks, isSaid } = step;
-    if (state === "in-doubt" && asks !== null && !isSaid) return { ...step, asks };
-  }
+  if (view.state !== "failed") return null;
+  for (const step of steps) if (step.state === "in-doubt" && step.asks !== null) return { ...step, asks: step.asks };
   return null;
 }
 
@@ -73,7 +70,8 @@ export function verdictOn(
           .join(", "),
       );
     if (isSaid) return words.said(name);
-    return isParked && asks !== null ? words.parked(name) : words.looked(name);
+    if (asks === null) return words.looked(name);
+    return isParked ? words.parked(name) : words.lookedOrAsked(name);
   });
   if (suspect) said.push(words.suspect);
   if (REPEATS.has(kind)) said.push(words.mailAgain);

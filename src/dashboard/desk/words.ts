@@ -96,6 +96,7 @@ const en = {
   discard: "Close without doing it",
   discardHelp: "The rest of it is not done, by anybody, until it is asked for anew.",
   didItHappen: (step: string) => `Did “${step}” happen?`,
+  saidBefore: "Somebody has answered this before. Another answer takes the place of theirs.",
   didItHappenHelp:
     "Look in the other system first. What you say is checked there where it can be; the job then goes on by it.",
   itHappened: "It happened",
@@ -103,7 +104,6 @@ const en = {
   itDidNot: "It did not happen: it may be done (again)",
   settle: "Say so, and retry",
   needsAnswer: "Say whether it happened (with its id, where one is asked for), and why.",
-  answered: "Somebody has answered already: nothing was done. Look at the job again.",
   notInDoubt: "Nobody is asked about this (any more): the job has gone on. Nothing was done.",
   verdict: "Is a retry safe?",
   verdicts: {
@@ -112,6 +112,8 @@ const en = {
       made === "" ? `“${step}” is done, and is not done again.` : `“${step}” is done (${made}), and is not done again.`,
     looked: (step: string) =>
       `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not.`,
+    lookedOrAsked: (step: string) =>
+      `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not. Where the look cannot tell, answer on this page.`,
     parked: (step: string) =>
       `Nobody but a person can tell whether “${step}” happened. A retry by itself asks again: look there, and answer on this page.`,
     said: (step: string) => `Somebody has said whether “${step}” happened: a retry goes by that.`,
@@ -300,6 +302,7 @@ const ja: Words = {
   discard: "実行せずに閉じる",
   discardHelp: "残りの処理は、改めて依頼されるまで行われません。",
   didItHappen: (step) => `「${step}」は行われましたか`,
+  saidBefore: "この質問にはすでに回答があります。改めて回答すると、前の回答に代わります。",
   didItHappenHelp:
     "先に相手のシステムで確認してください。回答は可能な場合に相手のシステムと照合され、ジョブはそれに従って続きます。",
   itHappened: "行われた",
@@ -307,7 +310,6 @@ const ja: Words = {
   itDidNot: "行われていない（改めて実行してよい）",
   settle: "回答して再実行",
   needsAnswer: "行われたかどうか（ID が必要な場合は ID も）と理由を入力してください。",
-  answered: "すでに回答があります。何もしていません。ジョブをもう一度確認してください。",
   notInDoubt: "この質問はもうありません。ジョブは先に進んでいます。何もしていません。",
   verdict: "再実行は安全ですか",
   verdicts: {
@@ -317,6 +319,8 @@ const ja: Words = {
         ? `「${step}」は完了済みで、繰り返されません。`
         : `「${step}」は完了済み（${made}）で、繰り返されません。`,
     looked: (step) => `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。`,
+    lookedOrAsked: (step) =>
+      `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。確認できない場合は、このページで回答してください。`,
     parked: (step) =>
       `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。相手のシステムで確認し、このページで回答してください。`,
     said: (step) => `「${step}」が行われたかは回答済みです。再実行ではその回答に従います。`,

@@ -1,4 +1,4 @@
-import { UnavailableError, UnknownOutcomeError } from "../../domain/errors.ts";
+import { UnknownOutcomeError } from "../../domain/errors.ts";
 import { dayInJapan } from "../../domain/japan-calendar.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import type { Settings } from "../../settings.ts";
@@ -66,11 +66,10 @@ export function freebitClient({
         answer = await perform("cancelAccount", { kind, account, [cancelAccount.dateField]: runDate });
       } catch (error) {
         if (!(error instanceof UnknownOutcomeError) || error.code !== UNLISTED) throw error;
-        const found = await booking(account).catch((lookFailed: unknown) => {
-          // It may have happened: the next attempt looks again.
-          throw lookFailed instanceof UnavailableError ? error : lookFailed;
+        const found = await booking(account).catch(() => {
+          throw error; // it may have happened, whatever the look met: the next attempt looks again
         });
-        if (found === "unclear") throw unclear();
+        if (found === "unclear") throw unclear(error);
         if (found === "none") throw refusedForGood(error);
         if (found.bookedFor !== runDate) throw bookedOtherwise(found.bookedFor);
         throw error; // it happened, as the step's own look will find: an unlisted code is no success by itself

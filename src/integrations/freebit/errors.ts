@@ -165,11 +165,12 @@ export function bookedOtherwise(booked: string): RejectedError {
 }
 
 /** A read-back that the profile cannot make sense of: null would mean "send it again". */
-export function unclear(): InDoubtError {
+export function unclear(unlisted?: UnknownOutcomeError): InDoubtError {
+  const before = unlisted === undefined ? "" : `${unlisted.title} `;
   return new InDoubtError({
     vendor: "freebit",
     code: "freebit-read-back-unclear",
-    title: "Freebit's answer does not tell whether the line's cancellation is booked.",
+    title: `${before}Freebit's answer does not tell whether the line's cancellation is booked.`,
     detail:
       "Look at the line with Freebit, and say on the job's page at the desk whether it is. So that it can be read next time, correct cancelAccount.readBack in FREEBIT_PROFILE from Freebit's contract documents.",
   });

@@ -76,6 +76,7 @@ export const PAGES = {
       jobId: "always",
       jobUrl: "always",
       freebitCode: "maybe",
+      freebitTold: "flag",
       runDate: "maybe",
       noAddress: "flag",
     },
@@ -85,6 +86,7 @@ export const PAGES = {
       "lastDay",
       "runDate",
       "freebitCode",
+      "freebitTold",
       "opportunityUrl",
       "whmcsUrl",
       "caseUrl",
@@ -195,6 +197,7 @@ export function viewOf(letter: Letter, language: Language, around: Surroundings)
         jobId: letter.jobId,
         jobUrl: jobUrl(letter.jobId, around),
         freebitCode: letter.freebit?.code ?? null,
+        freebitTold: letter.freebit?.told ?? false,
         runDate: letter.freebit === undefined ? null : dayIn(language, letter.freebit.runDate),
         noAddress: letter.noAddress ?? false,
       } satisfies View<(typeof PAGES)["cancellation-admin"]["says"]>;

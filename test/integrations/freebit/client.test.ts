@@ -164,10 +164,16 @@ describe("a code that nobody has explained", () => {
       constructor: UnknownOutcomeError,
       code: "freebit-unlisted-code",
     });
+    const refused = await freebitThat(
+      { cnclAcnt: unexplained, getDetail: refuses(404, 1) },
+      { profile: { accountDetail: { notFound: ["404-1"] } } },
+    );
+    await expect(refused.freebit.cancelLine(line)).rejects.toMatchObject({ constructor: UnknownOutcomeError });
     const unclear = await freebitThat({ cnclAcnt: unexplained, getDetail: says({ resultCode: 100, lines: [] }) });
     await expect(unclear.freebit.cancelLine(line)).rejects.toMatchObject({
       constructor: InDoubtError,
       code: "freebit-read-back-unclear",
+      title: expect.stringContaining("400-356") as string, // a person who must find out starts from it
     });
   });
 });

@@ -50,6 +50,7 @@ export const EXAMPLES: Readonly<Record<string, Letter>> = {
     freebit: { code: "100", runDate: "2027-01-01" },
   },
   "admin-sim-answer-lost": { ...toAdministrator, service: "SIM", freebit: { runDate: "2027-01-01" } },
+  "admin-sim-told": { ...toAdministrator, service: "SIM", freebit: { told: true, runDate: "2027-01-01" } },
   "admin-internet-no-opportunity": { ...withoutOpportunity, service: "Internet" },
   "admin-internet-no-address": { ...toAdministrator, service: "Internet", noAddress: true },
   refused: {

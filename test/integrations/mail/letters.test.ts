@@ -117,6 +117,11 @@ describe("the administrator", () => {
     const lost = rendered("admin-sim-answer-lost");
     expect(lost.subject).toContain("accepted by Freebit");
     for (const part of [lost.text, lost.html]) expect(part).toMatch(/as the line shows .* off from 1 January 2027/);
+    const told = rendered("admin-sim-told");
+    for (const part of [told.text, told.html]) {
+      expect(part).toMatch(/as somebody said at the desk .* off from 1 January 2027/);
+      expect(part).not.toContain("as the line shows");
+    }
   });
 
   test("reads that a customer has no address, and what that asks for", () => {
