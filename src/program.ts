@@ -14,14 +14,13 @@ import type { DeskContext } from "./dashboard/desk/context.ts";
 import { followApprovalEvents } from "./approval-events.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
 import type { Vendor } from "./domain/errors.ts";
-import type { Gate } from "./domain/vendor-call.ts";
 import { type EndedNames, watchEnded } from "./ended-access.ts";
 import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { type Allowance, allowanceOf } from "./queues/allowance.ts";
 import { answerDryRuns, openDryRuns } from "./queues/dry-run.ts";
-import { rehearse, type Rehearsed } from "./queues/rehearsal.ts";
+import { rehearsalGate, rehearse, type Rehearsed } from "./queues/rehearsal.ts";
 import { type Breaker, breakerFor } from "./queues/breaker.ts";
 import { connectDoor, type Connection, connectWorker, redisWarnings } from "./queues/connection.ts";
 import { openFailureGroups } from "./queues/failure-groups.ts";
@@ -267,8 +266,7 @@ function prepareWorker(
     ledger,
     sealing,
     kinds,
-    services: (gate: Gate, nobodyWaits: AbortSignal) =>
-      openServices(settings, breakers, allowances, counting, AbortSignal.any([cut.signal, nobodyWaits]), tracing, gate),
+    services: openServices(settings, breakers, allowances, counting, cut.signal, tracing, rehearsalGate),
     complain: (err: unknown) => log.error({ err }, "a dry run met what nobody foresaw"),
   };
   const answer = () => {

@@ -47,7 +47,10 @@ export function tryOutBy({ dryRuns, sealing }: DryRunParts): (asked: Asked, resp
     const plan = await dryRuns.ask(question).catch((cause: unknown) => {
       throw unanswered("Redis does not answer at the moment. Nothing was changed.", cause);
     });
-    if (plan === null) throw unanswered("No worker was free to try it out. Nothing was changed.");
+    if (plan === null)
+      throw unanswered(
+        "No answer came in time: no worker was free, or a vendor did not answer it. Nothing was changed.",
+      );
     sendJson(response, { ...common, wouldBe: "new", job: null, plan } satisfies z.infer<typeof dryRunSchema>);
   };
 }

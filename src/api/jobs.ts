@@ -55,11 +55,18 @@ export function idempotencyKey({ headers }: Request): { key: string | undefined;
   return { key: undefined, errors: [{ path: "Idempotency-Key", message }] };
 }
 
-/** Whether the address asks for a dry run (`?dryRun=true`), and what is wrong with how it does. */
+/**
+ * Whether the address asks for a dry run (`?dryRun=true`), and what is wrong with how it does. Who misspells it must not have
+ * the work done instead.
+ */
 export function dryRunAsked({ url }: Pick<Request, "url">): { isDry: boolean; errors: readonly FieldProblem[] } {
   const at = url.indexOf("?");
   if (at === -1) return NOT_DRY;
-  const [value = "false", ...more] = new URLSearchParams(url.slice(at)).getAll("dryRun");
+  const asked = new URLSearchParams(url.slice(at));
+  const slips = [...asked.keys()].filter((name) => name !== "dryRun" && /^dry[^a-z]?run\W*$/i.test(name));
+  if (slips.length > 0)
+    return { isDry: false, errors: slips.map((path) => ({ path, message: 'is written "dryRun"' })) };
+  const [value = "false", ...more] = asked.getAll("dryRun");
   if (more.length === 0 && (value === "true" || value === "false")) return { isDry: value === "true", errors: [] };
   return { isDry: false, errors: [{ path: "dryRun", message: "must be true or false" }] };
 }

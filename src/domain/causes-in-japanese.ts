@@ -25,6 +25,13 @@ export const IN_JAPANESE: ReadonlyMap<string, readonly [title: string, detail: s
     ],
   ],
   [
+    "another-at-work",
+    [
+      "同じ作業のジョブがほかにあります。",
+      "このジョブはその終わりを待ちます。そちらで作業が終われば、このジョブも同じ結果で終わります。",
+    ],
+  ],
+  [
     "another-service-type",
     [
       "サービスの商談は別の種類のサービスのものです。",
@@ -100,6 +107,13 @@ export const IN_JAPANESE: ReadonlyMap<string, readonly [title: string, detail: s
     [
       "商談は別の WHMCS サービスに関連付けられています。",
       "どちらのサービスが正しいか決め、もう一方を WHMCS で取り消し、Salesforce を直してください。",
+    ],
+  ],
+  [
+    "may-still-arrive",
+    [
+      "送信した内容がまだ届く可能性があります。",
+      "届かないことが確かになるまで、改めて送信されません。ジョブは自動でもう一度確認します。",
     ],
   ],
   [

@@ -3,6 +3,25 @@ import { CHANGED, OVERTAKEN, RECORD } from "./ledger-hash.ts";
 import { script } from "./script.ts";
 import { TELLING } from "./story.ts";
 
+/** What else stands at the work of job `id`. `key`: its natural key's `now`, `last`, `outcome` and `ended`. */
+const BESIDE = `
+-- A job that somebody took out of the queue may never come again: nobody waits for it.
+local function other_at_work(key, id, places)
+  return key[1] and key[1] ~= id and redis.call('EXISTS', places .. key[1]) == 1
+end
+
+-- A job that lost its key (it failed, or was taken out of the queue) to one that has done the same work since: that is the answer.
+local function done_by_other(key, id, accepted)
+  if not accepted or key[2] == id or key[3] ~= 'done' or tonumber(key[4] or 0) <= tonumber(accepted) then return false end
+  return redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
+end
+
+-- Whether the ledger may not tell all that was done.
+local function is_suspect(job, key, id, run)
+  return job.suspect == '1' or job.run ~= run or (key[2] and key[2] ~= id)
+end
+`;
+
 /**
  * Begins an attempt. KEYS: ledger, natural key, the turn of those that run alone, and the account's turn where the kind has
  * one. ARGV: id, kind, how long a turn lasts (ms), how long the ledger of a job that ended well is kept (ms), how often its
@@ -13,7 +32,7 @@ import { TELLING } from "./story.ts";
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
-export const begin = script(`${CHANGED}${GROUPING}${TELLING}
+export const begin = script(`${CHANGED}${GROUPING}${TELLING}${BESIDE}
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
 local job, names, results, effect = {}, {}, {}, false
@@ -37,20 +56,15 @@ local stalls = tonumber(ARGV[5])
 if KEYS[4] or job.by or stalls > 0 or job.next or job.failed then redis.call('HSET', KEYS[1], 'by', ARGV[9]) end
 
 local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
--- A job that somebody took out of the queue may never come again: nobody waits for it.
-if key[1] and key[1] ~= id and redis.call('EXISTS', ARGV[10] .. key[1]) == 1 then return { 'wait' } end
-
--- A job that lost its key (it failed, or was taken out of the queue) to one that has done the same work since: that is the answer.
-if job.accepted and key[2] ~= id and key[3] == 'done' and tonumber(key[4] or 0) > tonumber(job.accepted) then
-  local outcome = redis.call('HGET', string.sub(KEYS[1], 1, -1 - #id) .. key[2], 'outcome')
-  if outcome then
-    redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished', now)
-    redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
-    redis.call('PEXPIRE', KEYS[1], ARGV[4])
-    leave_group(id)
-    changed()
-    return { 'ended', outcome }
-  end
+if other_at_work(key, id, ARGV[10]) then return { 'wait' } end
+local done = done_by_other(key, id, job.accepted)
+if done then
+  redis.call('HSET', KEYS[1], 'outcome', done, 'finished', now)
+  redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  leave_group(id)
+  changed()
+  return { 'ended', done }
 end
 
 -- A worker that dies while the job merely waits for a turn says nothing about it. The first death counts all the same: until
@@ -82,7 +96,7 @@ if key[1] ~= id then
   redis.call('HDEL', KEYS[2], 'outcome')
   redis.call('PERSIST', KEYS[2])
 end
-local suspect = job.suspect == '1' or job.run ~= run or (key[2] and key[2] ~= id)
+local suspect = is_suspect(job, key, id, run)
 if suspect and job.suspect ~= '1' then
   redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'suspect', 1, 'run', run)
   if not job.accepted then
@@ -111,6 +125,25 @@ for i, name in ipairs(names) do
   reply[#reply + 1] = results[i]
 end
 return reply
+`);
+
+/**
+ * What `begin` would come to for a job as it stands, or for one that were taken in now. KEYS: ledger, natural key, era. ARGV:
+ * id, how the names of all places in the queue begin, how long Redis stays suspect after a restart (ms). Returns 'wait', or
+ * 'ended' and the outcome, or 'go' and whether it would look before each write (0 or 1).
+ */
+export const foresee = script(`${BESIDE}
+local id, run = ARGV[1], run_id()
+local key = redis.call('HMGET', KEYS[2], 'now', 'last', 'outcome', 'ended')
+local stands = redis.call('HMGET', KEYS[1], 'accepted', 'suspect', 'run')
+local job = { accepted = stands[1], suspect = stands[2], run = stands[3] }
+if other_at_work(key, id, ARGV[2]) then return { 'wait' } end
+local done = done_by_other(key, id, job.accepted)
+if done then return { 'ended', done } end
+if job.accepted then return { 'go', is_suspect(job, key, id, run) and 1 or 0 } end
+local era = redis.call('HMGET', KEYS[3], 'run', 'since')
+local after_restart = (era[1] and era[1] ~= run) or now_ms() - tonumber(era[2] or 0) < tonumber(ARGV[3])
+return { 'go', (key[2] or after_restart) and 1 or 0 }
 `);
 
 /**

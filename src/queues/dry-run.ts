@@ -11,14 +11,17 @@ import type { Rehearsed } from "./rehearsal.ts";
  * `PREFIX:dry-runs` lists the questions; `PREFIX:dry-run:ID` and `…:answer` hold one, for seconds.
  */
 
-/** Who asks is a person or a program that holds a connection open. */
-const WAIT_MS = 15_000;
+/** Who asks holds a connection open; a vendor's deadline (15 s by default) passes within it, so that they hear of that, too. */
+const WAIT_MS = 25_000;
 const LOOK_MS = 50;
 const ANSWER_KEPT_MS = 5_000;
 
 /** A worker asks Redis anew this often, in seconds: a connection that broke without a word is noticed then. */
 const LISTEN_S = 5;
 const AFTER_TROUBLE_MS = 1_000;
+
+/** One that waits for a vendor must not keep the next one waiting, and many at once must not keep jobs. */
+const AT_ONCE = 4;
 
 const question = z.strictObject({ kind: z.string(), id: z.string(), data: z.unknown(), lookFirst: z.boolean() });
 
@@ -59,7 +62,7 @@ export function openDryRuns({ redis, prefix, waitMs = WAIT_MS }: Place & { reado
 }
 
 /**
- * Answers one dry run after the other until `stopping` aborts. `listening`: a connection that nobody else uses, which is
+ * Answers dry runs, a few at a time, until `stopping` aborts. `listening`: a connection that nobody else uses, which is
  * closed then. `rehearse` is cut off once nobody waits for it any more.
  */
 export async function answerDryRuns(
@@ -69,18 +72,27 @@ export async function answerDryRuns(
   stopping: AbortSignal,
 ): Promise<void> {
   stopping.addEventListener("abort", () => listening.disconnect(), { once: true });
+  const answer = async (id: string) => {
+    const asked = await redis.get(questionOf(prefix, id));
+    if (asked === null) return; // nobody waits for it any more
+    await redis.del(questionOf(prefix, id));
+    const plan = await rehearse(question.parse(JSON.parse(asked)), AbortSignal.timeout(WAIT_MS));
+    await redis.set(answerOf(prefix, id), JSON.stringify(plan), "PX", ANSWER_KEPT_MS);
+  };
+  const underWay = new Set<Promise<void>>();
   while (!stopping.aborted) {
     try {
+      if (underWay.size >= AT_ONCE) await Promise.race(underWay);
       const [, id] = (await listening.blpop(listOf(prefix), LISTEN_S)) ?? [];
-      const asked = id === undefined ? null : await redis.get(questionOf(prefix, id));
-      if (id === undefined || asked === null) continue;
-      await redis.del(questionOf(prefix, id));
-      const plan = await rehearse(question.parse(JSON.parse(asked)), AbortSignal.timeout(WAIT_MS));
-      await redis.set(answerOf(prefix, id), JSON.stringify(plan), "PX", ANSWER_KEPT_MS);
+      if (id === undefined) continue;
+      const one = answer(id).catch(complain);
+      underWay.add(one);
+      void one.finally(() => underWay.delete(one));
     } catch (error) {
-      if (stopping.aborted) return;
+      if (stopping.aborted) break;
       complain(error);
       await setTimeout(AFTER_TROUBLE_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
+  await Promise.all(underWay);
 }

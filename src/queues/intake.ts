@@ -131,7 +131,11 @@ export function openIntake({
     async known(kind, payload, request) {
       return await orNotAccepted(async () => {
         const job = ledger.keys(kind.name, "", kind.key(payload), kind.account?.(payload));
-        const answer = await ledger.known({ job, idempotency: idempotencyOf(kind, payload, request) });
+        const answer = await ledger.known({
+          job,
+          idempotency: idempotencyOf(kind, payload, request),
+          unless: request.unless ?? [],
+        });
         if (answer === null || answer.how === "key-reused") return answer;
         const found = await read(answer.id);
         return found === null ? null : { how: answer.how, job: found.view, withThis: false };

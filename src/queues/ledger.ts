@@ -66,6 +66,11 @@ export interface Candidate {
   readonly idempotency: { readonly client: string; readonly key: string; readonly body: string } | null;
 }
 
+/** What a candidate may be known by. `body`: null where whoever asks does not mind what was sent under the key. */
+type Asked = Pick<Candidate, "job" | "unless"> & {
+  readonly idempotency: { readonly client: string; readonly key: string; readonly body: string | null } | null;
+};
+
 /** What became of a candidate; `at`: ms. */
 export type Taken =
   | { readonly how: "new" | "replayed" | "under-way"; readonly id: string; readonly at: number }
@@ -147,6 +152,12 @@ export type Beginning =
       readonly remembered: Remembered;
     };
 
+export type Foreseen =
+  | { readonly state: "wait" }
+  | { readonly state: "ended"; readonly outcome: Outcome }
+  /** `looks`: before each write, whether it happened. */
+  | { readonly state: "go"; readonly looks: boolean };
+
 /** The steps of earlier attempts that count: what each gave, sealed; null while it is not done. */
 export type Remembered = ReadonlyMap<string, string | null>;
 
@@ -168,7 +179,7 @@ export function openLedger({
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
   const turnKey = (account: string) => `${prefix}:turn:${account}`;
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
-  const about = (job: JobKeys, step: string) => `${job.id} step ${step}`;
+  const about = (job: Pick<JobKeys, "id">, step: string) => `${job.id} step ${step}`;
   const aboutSaid = (id: string, step: string) => `${id} said of ${step}`;
   /** A job keeps its turn from one claim to the next, and then for as long as what it sent may land. */
   const turnMs = timing.leaseMs + timing.settleMs;
@@ -230,14 +241,17 @@ export function openLedger({
     },
 
     /** What would become of a candidate that is not to be taken in: the job that answers for it, or null where there is none. */
-    async known({ job, idempotency }: Pick<Candidate, "job" | "idempotency">): Promise<Known | null> {
+    async known({ job, idempotency, unless }: Asked): Promise<Known | null> {
       if (idempotency !== null) {
         const [body, id] = await redis.hmget(onceKey(idempotency), "body", "job");
-        if (typeof body === "string" && body !== idempotency.body) return { how: "key-reused" };
+        if (typeof body === "string" && ![null, body].includes(idempotency.body)) return { how: "key-reused" };
         if (typeof id === "string") return { how: "replayed", id };
       }
-      const underWay = await redis.hget(job.natural, "now");
-      return underWay === null ? null : { how: "under-way", id: underWay };
+      const [underWay, last, outcome, ended] = await redis.hmget(job.natural, "now", "last", "outcome", "ended");
+      if (typeof underWay === "string") return { how: "under-way", id: underWay };
+      const stands = unless.some((one) => one === outcome);
+      const isRecent = outcome === "failed" || Date.now() - Number(ended) < SUSPECT_AFTER_RESTART_MS;
+      return stands && isRecent && typeof last === "string" ? { how: "under-way", id: last } : null;
     },
 
     /** The job that was accepted under a caller's key; null where there is none (any more). */
@@ -280,6 +294,16 @@ export function openLedger({
       };
     },
 
+    /** What `begin` would come to for a job as it stands, or for one that were taken in now; nothing is changed. */
+    async foresee(job: JobKeys): Promise<Foreseen> {
+      const keys = [ledgerKey(job.id), job.natural, `${prefix}:era`];
+      const args = [job.id, `${prefix}:${job.kind}:`, SUSPECT_AFTER_RESTART_MS];
+      const [state, rest = ""] = strings(await attemptScripts.foresee(redis, keys, args));
+      if (state === "wait") return { state };
+      if (state === "ended") return { state, outcome: JSON.parse(rest) as Outcome }; // written by `end` below
+      return { state: "go", looks: rest === "1" };
+    },
+
     async claim(
       job: JobKeys,
       step: string,
@@ -311,12 +335,12 @@ export function openLedger({
     },
 
     /** What a step gave, by its seal. Throws `RejectedError` where no key opens it (any more). */
-    open(job: JobKeys, step: string, sealed: string): unknown {
+    open(job: Pick<JobKeys, "id">, step: string, sealed: string): unknown {
       return (opened(sealed, about(job, step), step) as { result?: unknown }).result; // sealed by `notesOf`, and nobody else can
     },
 
     /** What a person said about a step, by its seal; throws as `open` does. */
-    openSaid(job: JobKeys, step: string, sealed: string): Said {
+    openSaid(job: Pick<JobKeys, "id">, step: string, sealed: string): Said {
       return opened(sealed, aboutSaid(job.id, step), step) as Said; // sealed by `settle`, and nobody else can
     },
 

@@ -14,9 +14,9 @@ export const planSchema = z.strictObject({
     .array(
       z.strictObject({
         name: z.string(),
-        how: z.enum(["remembered", "found", "gone-through"]).meta({
+        how: z.enum(["remembered", "found", "gone-through", "in-doubt"]).meta({
           description:
-            "remembered: done by an earlier attempt, and not done again. found: a look found it done. gone-through: its reads were made, and its writes caught.",
+            "remembered: done by an earlier attempt, and not done again. found: a look found it done. gone-through: its reads were made, and its writes caught, up to where the plan ends. in-doubt: it may have happened, and a look could not tell: the plan ends there.",
         }),
       }),
     )
@@ -83,7 +83,7 @@ export function planWriter(newJob: string | null) {
         return what === undefined ? whole : `<${what}>`;
       },
     );
-  const isAnew = (text: string) => /^<[^<>]+>$/.test(named(text));
+  const isAnew = (text: string) => named(text) !== text && /^<[^<>]+>$/.test(named(text));
 
   const shown = (value: unknown, field: string, isPlain: Outgoing<unknown>["isPlain"]): unknown => {
     if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
@@ -105,7 +105,7 @@ export function planWriter(newJob: string | null) {
       return await really();
     }
     for (const { to, fields } of await parts())
-      writes.push({ step: inside, system, operation, to, fields: shownFields(fields, isPlain) });
+      writes.push({ step: inside, system, operation, to: named(to), fields: shownFields(fields, isPlain) });
     return await taken(anew);
   };
 
@@ -113,7 +113,11 @@ export function planWriter(newJob: string | null) {
     gate,
     anew,
     enter: (step: string | null) => void (inside = step),
-    passed: (name: string, how: Plan["steps"][number]["how"]) => void steps.push({ name, how }),
+    /** The last word on a step counts. */
+    passed(name: string, how: Plan["steps"][number]["how"]) {
+      if (steps.at(-1)?.name === name) steps.pop();
+      steps.push({ name, how });
+    },
     /** What we would keep ourselves, without what is personal of it. */
     own(operation: string, to: string, fields: Readonly<Record<string, unknown>>) {
       writes.push({ step: inside, system: "handoff", operation, to, fields: shownFields(fields, () => true) });

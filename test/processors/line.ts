@@ -12,7 +12,7 @@ import { openServices } from "../../src/services.ts";
 import { readSettings } from "../../src/settings.ts";
 import { answerDryRuns, openDryRuns } from "../../src/queues/dry-run.ts";
 import type { Plan } from "../../src/queues/plan.ts";
-import { type RehearsalSetting, rehearse, type Rehearsed } from "../../src/queues/rehearsal.ts";
+import { type RehearsalSetting, rehearsalGate, rehearse, type Rehearsed } from "../../src/queues/rehearsal.ts";
 import { openEngine, SEALING } from "../queues/engine.ts";
 import type { TestRedis } from "../redis.ts";
 
@@ -157,8 +157,7 @@ export async function openLine({
         ledger,
         sealing: SEALING,
         kinds,
-        services: (gate, nobodyWaits) =>
-          openServices(settings, breakers, allowances, openMetrics(), nobodyWaits, null, gate),
+        services: openServices(settings, breakers, allowances, openMetrics(), stopping.signal, null, rehearsalGate),
         complain: (error) => {
           throw error;
         },

@@ -234,7 +234,11 @@ function anyOperation(random: Random): Operation {
           },
         ]),
     },
-    { words: words("known"), on: async (engine) => await engine.ledger.known({ job: keys(engine), idempotency }) },
+    {
+      words: words("known"),
+      on: async (engine) => await engine.ledger.known({ job: keys(engine), idempotency, unless: ["failed"] }),
+    },
+    { words: words("foresee"), on: async (engine) => await engine.ledger.foresee(keys(engine)) },
     {
       words: words("begin", stalls, made),
       on: async (engine) => await engine.ledger.begin(keys(engine), by, { stalls, made }),

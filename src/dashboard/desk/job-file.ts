@@ -90,7 +90,6 @@ function openedPayload(
 }
 
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
-  const keys = { id: view.id, kind: view.kind, natural: "", turn: null };
   return view.steps.map(({ name, state, at }) => {
     const { effect, result, ms, asks, said, calls } = JSON.parse(record[`step ${name}`] ?? "{}") as {
       effect?: boolean;
@@ -109,7 +108,7 @@ function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view:
       calls: callsIn(calls ?? ""),
       asks: asks ?? null,
       isSaid: said !== undefined,
-      made: result === undefined ? {} : madeBy(ledger, keys, name, result),
+      made: result === undefined ? {} : madeBy(ledger, view, name, result),
     };
   });
 }
