@@ -41,8 +41,62 @@ describe("sealing", () => {
     expect(isSealed(sealing.seal("渋谷区", "x"))).toBe(true);
   });
 
+  it("finds what is personal behind whatever a schema says of it, and leaves the rest as it was", () => {
+    const name = personal(z.string());
+    const forms = z.strictObject({
+      optional: name.optional(),
+      nullable: name.nullable(),
+      preset: name.default("nobody"),
+      fixed: name.readonly(),
+      list: z.array(name),
+      either: z.union([z.strictObject({ plan: z.string() }), z.strictObject({ name })]),
+      plain: z.string().nullable(),
+    });
+    const value = {
+      optional: "佐藤",
+      nullable: "鈴木",
+      preset: "高橋",
+      fixed: "田中",
+      list: ["伊藤"],
+      either: { name: "渡辺" },
+      plain: null,
+    };
+    const sealed = sealPersonal(sealing, forms, value, "job-1");
+    expect(JSON.stringify(sealed)).not.toMatch(/[一-龠]/);
+    expect(sealed).toMatchObject({ plain: null });
+    expect(openPersonal(sealing, sealed, "job-1")).toEqual(value);
+    const none = { optional: undefined, nullable: null, list: [], either: { plan: "5GB" }, plain: "5GB" };
+    expect(sealPersonal(sealing, forms, none, "job-1")).toEqual(none);
+  });
+
+  it("leaves what no schema knows as it came: whoever reads the payload refuses it", () => {
+    const odd = { accountId: "001", unknown: { deep: [1] }, numbers: "none", address: { city: "渋谷区", floor: 3 } };
+    expect(sealPersonal(sealing, payload, odd, "job-1")).toMatchObject({
+      accountId: "001",
+      unknown: { deep: [1] },
+      numbers: "none",
+    });
+    const either = z.union([z.strictObject({ a: z.string() }), z.strictObject({ b: z.string() })]);
+    expect(sealPersonal(sealing, either, { c: "1" }, "job-1")).toEqual({ c: "1" });
+    expect(() => sealPersonal(sealing, z.string(), ["1"], "job-1")).toThrow("personal");
+  });
+
+  it("names a value for good and all by a key, shortly, and says nothing of it", () => {
+    const [tag, older] = sealingWith([newKey, oldKey]).tags("08012345678");
+    expect(tag).toMatch(/^[\w-]{22}$/);
+    expect(sealingWith([oldKey]).tags("08012345678")).toEqual([older]);
+    expect(tag).not.toBe(older);
+  });
+
+  it("says what is missing where there is no key", () => {
+    expect(() => sealingWith([]).seal("渋谷区", "x")).toThrow("DATA_KEY");
+    expect(sealingWith([]).tags("x")).toEqual([]);
+  });
+
   it("refuses a form of schema in which it cannot tell what is personal", () => {
     const odd = z.strictObject({ map: z.record(z.string(), personal(z.string())) });
     expect(() => sealPersonal(sealing, odd, { map: { a: "b" } }, "job-1")).toThrow("personal");
+    for (const hiding of [personal(z.string()).transform((text) => text.length), z.lazy(() => personal(z.string()))])
+      expect(() => sealPersonal(sealing, hiding, "渋谷区", "job-1")).toThrow("personal");
   });
 });
