@@ -41,6 +41,7 @@ it.each([
       return browser.send("POST", `/desk/jobs/${id}`, { body, headers: FORM });
     };
     expect(await page()).toContain("Did “cancel the line” happen?");
+    expect(await page()).toContain("It is not known whether “cancel the line” happened</div>");
     const viewer = openBrowser(handoff);
     await signIn(viewer, { name: "vera" });
     expect(await (await viewer.get(`/desk/jobs/${id}`)).text()).not.toContain("<form");
@@ -62,8 +63,15 @@ it.each([
     expect(String(made?.["Description"])).toContain(happened === "yes" ? "somebody said" : "result code 100");
     const calls = (await (await fetch(`${system.sandbox.url}/control/calls`)).json()) as Call[]; // the sandbox's own words
     expect(calls.filter((call) => call.operation === "cnclAcnt" && call.fault !== "error")).toHaveLength(1);
-    expect(await page()).toContain("olga settled what was in doubt: Freebit&#39;s page shows it");
+    const answer = happened === "yes" ? "happened" : "did not happen";
+    expect(await page()).toContain(`olga said that “cancel the line” ${answer}: Freebit&#39;s page shows it`);
     expect(await page()).not.toContain("Did “cancel the line” happen?");
+
+    const redis = system.redis.connect();
+    const earlier = { what: "settled", at: 0, by: "ana", why: "as an earlier version wrote it" };
+    await redis.lpush(`{handoff}:ledger:${id}:story`, JSON.stringify(earlier));
+    redis.disconnect();
+    expect(await page()).toContain("ana settled what was in doubt: as an earlier version wrote it");
 
     const admin = openBrowser(handoff);
     await signIn(admin, { name: "adam" });

@@ -87,7 +87,12 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       const settled = await desk.ledger.settle(queue, id, { step, since: new Date(since) }, said);
       if (settled === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
       if (settled === "not in doubt") return sendWord(response, 409, words.notInDoubt, jobUrl(id));
-      await tellDeed(desk.redis, desk.prefix, id, { what: "settled", ...note });
+      await tellDeed(desk.redis, desk.prefix, id, {
+        what: "settled",
+        ...note,
+        step,
+        happened: said.happened,
+      });
       await retryFailed(queue, id);
       return response.redirect(303, jobUrl(id));
     }

@@ -110,6 +110,8 @@ function explainedOf({ explained }: JobFile, { lang }: Visit): Html {
   return html`<section class="note">${joined(explained.map((each) => html`<p>${each[lang]}</p>`))}</section>`;
 }
 
+const STEP_EVENTS = { active: "stepBegun", done: "stepDone", "in-doubt": "stepInDoubt" } as const;
+
 interface Told {
   readonly at: Date;
   readonly text: string;
@@ -125,7 +127,7 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
       at: new Date(at),
       calls,
       text:
-        (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
+        events[STEP_EVENTS[state]](name) +
         Object.entries(made)
           .map(([field, value]) => ` · ${field} ${String(value)}`)
           .join("") +
@@ -172,8 +174,12 @@ function eventText(event: StoryEvent, { words, lang }: Pick<Visit, "words" | "la
     case "retrying":
     case "failed":
       return events[event.what](event.attempt, causeIn(lang, event.failure).title);
+    case "settled": {
+      const { by, step, happened, why } = event;
+      if (step === undefined || happened === undefined) return events.settled(by, why); // an earlier version wrote it
+      return events[happened ? "saidYes" : "saidNo"](by, step, why);
+    }
     case "retried":
-    case "settled":
     case "edited":
     case "revealed":
     case "discarded":
