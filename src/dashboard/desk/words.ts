@@ -188,6 +188,8 @@ const en = {
   unknownGroup: "Nothing is left in this group: it was dealt with.",
   mayNot: "Your role does not allow this. Ask an operator.",
   needsReason: "Say why, for the audit log: a few words are enough.",
+  whyTooLong: "The reason is too long: 300 characters at most. Nothing was done.",
+  oddId: "The id is odd: it is made of letters, digits, hyphens, dots and underscores, 40 at most. Nothing was done.",
   mayStillLand:
     "Something of this job may still arrive at the other system. Nothing was done: come again in a few minutes.",
   otherWork: "would make it another piece of work: close this job, and have the right one asked for",
@@ -396,6 +398,8 @@ const ja: Words = {
   unknownGroup: "このグループには何も残っていません。対応済みです。",
   mayNot: "この操作は許可されていません。オペレーターに依頼してください。",
   needsReason: "監査ログのために、理由を短く書いてください。",
+  whyTooLong: "理由が長すぎます。300 文字以内で書いてください。何もしていません。",
+  oddId: "ID が正しくありません。英数字、ハイフン、ピリオド、下線の 40 文字以内です。何もしていません。",
   mayStillLand:
     "このジョブの処理が相手のシステムにまだ届く可能性があります。何もしていません。数分後にもう一度お試しください。",
   otherWork: "を変えると別の依頼になります。このジョブを閉じて、正しい内容で改めて依頼してください",
