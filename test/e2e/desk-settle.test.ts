@@ -40,11 +40,31 @@ it.each([
       );
       return browser.send("POST", `/desk/jobs/${id}`, { body, headers: FORM });
     };
-    expect(await page()).toContain("Did “cancel the line” happen?");
+    const asking = await page();
+    expect(asking).toContain("Did “cancel the line” happen at Freebit?");
+    const shown = ["Freebit switches the line off from", "“Show what is hidden” is below", "Say so, and retry"];
+    const places = shown.map((words) => asking.indexOf(words));
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+    expect(places).not.toContain(-1);
+    const buttons = [...asking.matchAll(/<button type="submit" name="what" value="(\w+)"(\s+class="quiet")?/g)];
+    expect(buttons.filter(([, , quiet]) => quiet === undefined).map(([, what]) => what)).toEqual(["settle"]);
     expect(await page()).toContain("It is not known whether “cancel the line” happened</div>");
     const viewer = openBrowser(handoff);
     await signIn(viewer, { name: "vera" });
-    expect(await (await viewer.get(`/desk/jobs/${id}`)).text()).not.toContain("<form");
+    const seen = await (await viewer.get(`/desk/jobs/${id}`)).text();
+    expect(seen).toContain("an operator looks at Freebit");
+    for (const forOthers of ["<form", "answer on this page"]) expect(seen).not.toContain(forOthers);
+    const [, group = ""] = /href="(\/desk\/groups\/[^"]+)"/.exec(seen) ?? [];
+    expect(await (await browser.get(group)).text()).toContain("A retry of them settles nothing");
+    await browser.get("/desk/lang/ja");
+    const inJapanese = await page();
+    for (const words of [
+      "Freebit で「cancel the line」は行われましたか",
+      "契約資料に合わせて FREEBIT_PROFILE",
+      "状態が回答と異なります",
+    ])
+      expect(inJapanese).toContain(words);
+    await browser.get("/desk/lang/en");
     const faults = [
       [{}, "Say why"],
       [{ why: "s".repeat(301) }, "The reason is too long"],
@@ -62,18 +82,19 @@ it.each([
 
     const redis = system.redis.connect();
     const ledger = `{handoff}:ledger:${id}`;
-    const doubt = (await redis.hget(ledger, "step cancel the line")) ?? "";
-    const later = { ...(JSON.parse(doubt) as object), lands: Date.now() + 3_600_000 }; // the ledger's scripts wrote it
-    await redis.hset(ledger, "step cancel the line", JSON.stringify(later));
+    const doubt = JSON.parse((await redis.hget(ledger, "step cancel the line")) ?? "{}") as object; // the ledger's scripts wrote it
+    const mayLandUntil = async (lands: number) =>
+      await redis.hset(ledger, "step cancel the line", JSON.stringify({ ...doubt, lands }));
+    await mayLandUntil(Date.now() + 3_600_000);
+    expect(await page()).toMatch(/“It did not happen” is taken from [^<]* JST on/);
     const early = await settle({ why: "too early", happened: "no" });
     expect([early.status, await early.text()]).toEqual([409, expect.stringContaining("may still arrive")]);
-    await redis.hset(ledger, "step cancel the line", doubt);
+    await mayLandUntil(Date.now());
+    expect(await page()).not.toContain("“It did not happen” is taken from");
 
     const [, since = ""] = /name="since" value="([^"]*)"/.exec(await page()) ?? [];
     const said = { why: "Freebit's page shows it", since };
-    await expect
-      .poll(async () => (await settle(said)).status, { timeout: 20_000 }) // a "no" must wait until nothing can land any more
-      .toBe(303);
+    expect((await settle(said)).status).toBe(303);
     expect((await settle(said)).status).toBe(409); // a second click
     expect(await handoff.until(id, "completed", "failed")).toMatchObject({ outcome: "done" });
     const [made] = (await system.state()).salesforce.Case.slice(-1);

@@ -1,4 +1,5 @@
 import { OWNER_NAMES } from "../../domain/causes.ts";
+import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 
 /** What the desk's pages say, in both of their languages. */
 
@@ -95,10 +96,18 @@ const en = {
     "What this job was asked cannot be changed (any more): it has not failed, or it has written something already.",
   discard: "Close without doing it",
   discardHelp: "The rest of it is not done, by anybody, until it is asked for anew.",
-  didItHappen: (step: string) => `Did “${step}” happen?`,
+  systems: { ...VENDOR_NAMES, mail: "the mail server" },
+  otherSystem: "the other system",
+  didItHappen: (step: string, where: string) => `Did “${step}” happen at ${where}?`,
   saidBefore: "Somebody has answered this before. Another answer takes the place of theirs.",
-  didItHappenHelp:
-    "Look in the other system first. What you say is checked there where it can be; the job then goes on by it.",
+  didItHappenHelp: (where: string) =>
+    `Look at ${where} first. What you say is checked there where it can be, and the job goes on by it. If the question comes again after that, ${where} says otherwise: look once more.`,
+  hiddenBelow: (reveal: string) => `What you need to look it up may be hidden here: “${reveal}” is below.`,
+  noFrom: (when: string) =>
+    `“It did not happen” is taken from ${when} on: until then, what was sent may still arrive there.`,
+  retryAsksAgain: (where: string) => `Without an answer it only asks again, unless a look at ${where} tells by now.`,
+  allInDoubt:
+    "Each of these jobs asks whether something happened. A retry of them settles nothing: each asks again, unless a look at the other system tells by now. Answer on each job's page.",
   itHappened: "It happened",
   itGave: (name: string) => `Its ${name}, where it happened`,
   itDidNot: "It did not happen: it may be done (again)",
@@ -112,10 +121,9 @@ const en = {
       made === "" ? `“${step}” is done, and is not done again.` : `“${step}” is done (${made}), and is not done again.`,
     looked: (step: string) =>
       `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not.`,
-    lookedOrAsked: (step: string) =>
-      `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not. Where the look cannot tell, answer on this page.`,
-    parked: (step: string) =>
-      `Nobody but a person can tell whether “${step}” happened. A retry by itself asks again: look there, and answer on this page.`,
+    parked: (step: string) => `Nobody but a person can tell whether “${step}” happened: a retry by itself asks again.`,
+    answerHere: (where: string) => `Where no look can tell, a person does: look at ${where}, and answer on this page.`,
+    operatorAnswers: (where: string) => `Where no look can tell, an operator looks at ${where}, and answers here.`,
     said: (step: string) => `Somebody has said whether “${step}” happened: a retry goes by that.`,
     suspect: "What was done before is not known for sure: a retry looks at the other system before each write.",
     mailAgain: "A mail or a callback may have gone out already; it would come once more, with the same id.",
@@ -306,10 +314,18 @@ const ja: Words = {
   notEditable: "このジョブの依頼内容は変更できません。失敗の状態ではないか、すでに書き込みがあります。",
   discard: "実行せずに閉じる",
   discardHelp: "残りの処理は、改めて依頼されるまで行われません。",
-  didItHappen: (step) => `「${step}」は行われましたか`,
+  systems: { ...VENDOR_NAMES, mail: "メールサーバー" },
+  otherSystem: "相手のシステム",
+  didItHappen: (step, where) => `${where} で「${step}」は行われましたか`,
   saidBefore: "この質問にはすでに回答があります。改めて回答すると、前の回答に代わります。",
-  didItHappenHelp:
-    "先に相手のシステムで確認してください。回答は可能な場合に相手のシステムと照合され、ジョブはそれに従って続きます。",
+  didItHappenHelp: (where) =>
+    `先に ${where} で確認してください。回答は可能な場合に ${where} と照合され、ジョブはそれに従って続きます。回答したあとに再び尋ねられた場合は、${where} の状態が回答と異なります。もう一度確認してください。`,
+  hiddenBelow: (reveal) => `確認に必要な値が非表示の場合は、下の「${reveal}」で表示できます。`,
+  noFrom: (when) =>
+    `「行われていない」という回答は ${when} から受け付けます。それまでは、送信したものがまだ届く可能性があります。`,
+  retryAsksAgain: (where) => `回答なしで再実行すると、${where} の確認で判明しない限り、同じ質問に戻ります。`,
+  allInDoubt:
+    "これらのジョブは、行われたかどうかをそれぞれ尋ねています。まとめて再実行しても、相手のシステムの確認で判明しない限り、同じ質問に戻ります。各ジョブのページで回答してください。",
   itHappened: "行われた",
   itGave: (name) => `行われた場合の ${name}`,
   itDidNot: "行われていない（改めて実行してよい）",
@@ -324,10 +340,9 @@ const ja: Words = {
         ? `「${step}」は完了済みで、繰り返されません。`
         : `「${step}」は完了済み（${made}）で、繰り返されません。`,
     looked: (step) => `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。`,
-    lookedOrAsked: (step) =>
-      `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。確認できない場合は、このページで回答してください。`,
-    parked: (step) =>
-      `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。相手のシステムで確認し、このページで回答してください。`,
+    parked: (step) => `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。`,
+    answerHere: (where) => `自動で確認できない場合は、${where} で確認し、このページで回答してください。`,
+    operatorAnswers: (where) => `自動で確認できない場合は、オペレーターが ${where} で確認し、ここで回答します。`,
     said: (step) => `「${step}」が行われたかは回答済みです。再実行ではその回答に従います。`,
     suspect: "以前に行われた内容が確実ではないため、再実行では書き込みの前に必ず相手のシステムを確認します。",
     mailAgain: "メールまたはコールバックはすでに送信された可能性があり、同じ ID でもう一度送られます。",
@@ -419,3 +434,7 @@ const ja: Words = {
 };
 
 export const WORDS: Readonly<Record<Lang, Words>> = { en, ja };
+
+/** A system as people call it; where it is not known which one: the other one. */
+export const systemIn = (words: Words, system: Vendor | null) =>
+  system === null ? words.otherSystem : words.systems[system];
