@@ -93,7 +93,7 @@ form + .wide, .wide + p { margin-top: 1.4rem; }
 .story time { color: var(--muted); font-variant-numeric: tabular-nums; }
 h1, h2, h3 { overflow-wrap: anywhere; }
 pre + p { margin-top: 1rem; }
-pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
+pre { margin: 0; padding: .9rem 1.1rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
 progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }
 .pages { display: flex; gap: 1.2rem; margin-top: 1rem; }
 @media (max-width: 36rem) {

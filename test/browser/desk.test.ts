@@ -74,7 +74,7 @@ atTheDesk(vendorsOf, (desk) => {
     await page.getByRole("heading", { name: "cancellation: needs a person" }).waitFor();
     expect(await page.getByRole("button").count()).toBe(0);
     const source = await page.content();
-    expect(source).toContain("••• sealed");
+    expect(source).toContain("••• hidden");
     for (const hidden of [COMMENT, simNumber, "sealed:v"]) expect(source).not.toContain(hidden);
 
     const group = new URL((await page.locator("section a").first().getAttribute("href")) ?? "", handoff.url).pathname;

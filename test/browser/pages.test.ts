@@ -36,8 +36,9 @@ atTheDesk(
     });
 
     it("what a job would do can be read as well, whether it would end well or not", async () => {
-      const { visit } = desk();
-      const { failed, mistyped } = await work();
+      const { system, visit } = desk();
+      const { failed, mistyped, account } = await work();
+      await system.edit("Account", account, { WH_Account__c: 1012 });
       const page = await visit("adam");
       for (const lang of ["en", "ja"]) {
         for (const id of [failed, mistyped]) {
@@ -51,8 +52,13 @@ atTheDesk(
             expect({ id, lang, colorScheme, obstacles: await obstacles(page) }).toMatchObject({ obstacles: [] });
           }
           expect(KANA.test(await page.locator("main").innerText())).toBe(lang === "ja");
+          expect(await page.locator("pre").count()).toBe(id === failed ? 3 : 0);
+          await page.getByRole("link", { name: lang === "en" ? "日本語" : "English" }).click(); // an answer to a form has no address
+          await page.waitForURL(`**/desk/jobs/${id}`);
+          expect(await page.locator("html").getAttribute("lang")).toBe(lang === "en" ? "ja" : "en");
         }
       }
+      await system.edit("Account", account, { WH_Account__c: null });
     });
 
     it("everybody can read every page: in both languages, light and dark, on a laptop and a phone", async () => {

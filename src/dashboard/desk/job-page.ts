@@ -5,6 +5,7 @@ import type { Call } from "../../queues/calls.ts";
 import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
+import { ownWords } from "./cause-shown.ts";
 import { accountUrl } from "./customer-page.ts";
 import { causeIn, ownerOf } from "../../domain/causes.ts";
 import { mayBeTriedOut } from "./dry-run-page.ts";
@@ -43,7 +44,6 @@ export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "h
     <div data-live>${recordsOf(file, urls, visit)}</div>`;
 }
 
-/** In Japanese the failure's own words come along: they name what it is about (which product, which code). */
 function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   const { failure } = view;
   if (failure === null) return NOTHING;
@@ -52,7 +52,7 @@ function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   return html`<section class="${view.state === "failed" ? "failure" : "note"}">
     <h2>${heading}</h2>
     <p>${detail}</p>
-    ${title === failure.title ? NOTHING : html`<p class="muted" lang="en">${failure.title} ${failure.detail}</p>`}
+    ${ownWords(failure, { lang })}
     <p class="muted">${words.owners[ownerOf(failure)]} · <code>${failure.code}</code></p>
   </section>`;
 }

@@ -176,6 +176,9 @@ const en = {
     reads: "Read",
     writes: "What it would write",
     noWrites: "Nothing.",
+    takenAsAccepted: "Every write is taken as accepted: whether a system would refuse it, a dry run cannot know.",
+    lastTime: (step: string) => `Last time it failed at “${step}”, and a dry run cannot know whether it would again:`,
+    toTheJob: "To the job's page",
     endings: {
       completed: "It would end",
       retrying: "It would be tried again by itself",
@@ -393,6 +396,9 @@ const ja: Words = {
     reads: "読み取り",
     writes: "書き込みの内容",
     noWrites: "ありません。",
+    takenAsAccepted: "書き込みはすべて受け付けられるものとしています。拒否されるかどうかは、試すだけでは分かりません。",
+    lastTime: (step) => `前回は「${step}」で失敗しました。再び失敗するかどうかは、試すだけでは分かりません。`,
+    toTheJob: "ジョブのページへ",
     endings: {
       completed: "完了します",
       retrying: "自動的に再試行されます",
