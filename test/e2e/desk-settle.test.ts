@@ -61,7 +61,7 @@ it.each([
     for (const words of [
       "Freebit で「cancel the line」は行われましたか",
       "契約資料に合わせて FREEBIT_PROFILE",
-      "状態が回答と異なります",
+      "状態が回答と異なるか",
     ])
       expect(inJapanese).toContain(words);
     await browser.get("/desk/lang/en");

@@ -35,20 +35,14 @@ const VENDORS = Object.keys(VENDOR_NAMES) as Vendor[]; // an object literal has 
 export const vendorNamed = (name: string | null | undefined): Vendor | null =>
   VENDORS.find((vendor) => vendor === name) ?? null;
 
-/** The system in which a step in doubt is to be looked for: by what failed in it, or by whom the attempt asked that left it so. */
+/** The system in which a step in doubt is to be looked for: the one that the attempt had to do with which left it so. */
 export function whereToLook(
-  file: {
-    readonly view: Pick<JobView, "failure">;
-    readonly failedIn: string | null;
-    readonly story: readonly StoryEvent[];
-  },
+  { failedIn, story }: { readonly failedIn: string | null; readonly story: readonly StoryEvent[] },
   step: string,
 ): Vendor | null {
-  const failedThere = file.failedIn === step ? (file.view.failure?.vendor ?? null) : null;
-  if (failedThere !== null) return failedThere;
-  const left = file.story.findLast((event) => event.what === "failed" && event.failure.code === "in-doubt");
-  if (left?.what !== "failed") return null;
-  return left.failure.vendor ?? vendorNamed(left.calls.at(-1)?.vendor);
+  const failures = story.flatMap((event) => (event.what === "failed" ? [event] : []));
+  const left = failedIn === step ? failures.at(-1) : failures.findLast(({ failure }) => failure.code === "in-doubt");
+  return left?.failure.vendor ?? vendorNamed(left?.calls.at(-1)?.vendor);
 }
 
 const ID = /^[\w.-]{1,40}$/;

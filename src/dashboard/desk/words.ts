@@ -101,7 +101,7 @@ const en = {
   didItHappen: (step: string, where: string) => `Did “${step}” happen at ${where}?`,
   saidBefore: "Somebody has answered this before. Another answer takes the place of theirs.",
   didItHappenHelp: (where: string) =>
-    `Look at ${where} first. What you say is checked there where it can be, and the job goes on by it. If the question comes again after that, ${where} says otherwise: look once more.`,
+    `Look at ${where} first. What you say is checked there where it can be, and the job goes on by it. If the question comes again, look once more: ${where} says otherwise, or what was sent anew is in doubt as well.`,
   hiddenBelow: (reveal: string) => `What you need to look it up may be hidden here: “${reveal}” is below.`,
   noFrom: (when: string) =>
     `“It did not happen” is taken from ${when} on: until then, what was sent may still arrive there.`,
@@ -322,7 +322,7 @@ const ja: Words = {
   didItHappen: (step, where) => `${where} で「${step}」は行われましたか`,
   saidBefore: "この質問にはすでに回答があります。改めて回答すると、前の回答に代わります。",
   didItHappenHelp: (where) =>
-    `先に ${where} で確認してください。回答は可能な場合に ${where} と照合され、ジョブはそれに従って続きます。回答したあとに再び尋ねられた場合は、${where} の状態が回答と異なります。もう一度確認してください。`,
+    `先に ${where} で確認してください。回答は可能な場合に ${where} と照合され、ジョブはそれに従って続きます。再び尋ねられた場合は、もう一度確認してください。${where} の状態が回答と異なるか、改めて送信した結果も不明です。`,
   hiddenBelow: (reveal) => `確認に必要な値が非表示の場合は、下の「${reveal}」で表示できます。`,
   noFrom: (when) =>
     `「行われていない」という回答は ${when} から受け付けます。それまでは、送信したものがまだ届く可能性があります。`,
