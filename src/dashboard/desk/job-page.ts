@@ -32,7 +32,7 @@ export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "h
     <p class="muted"><code>${view.id}</code></p>
     <div data-live>
       ${failureOf(file, visit)}${verdictOf(file, visit)}
-      ${asking === null ? NOTHING : html`${explained}${doubtOf(file, asking, visit)}`}
+      ${asking === null ? NOTHING : html`${explained}${doubtOf(file, asking, visit, shown)}`}
       ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING}
       ${mayAct(visit) && mayBeTriedOut(file) ? tryOut(file, visit) : NOTHING}
     </div>
@@ -71,7 +71,7 @@ function verdictOf(file: JobFile, visit: Visit): Html {
 }
 
 /** Asks whether a step happened: whoever answers has looked in the other system. */
-function doubtOf(file: JobFile, step: AskingStep, visit: Visit): Html {
+function doubtOf(file: JobFile, step: AskingStep, visit: Visit, shown: "hidden" | "revealed"): Html {
   const { words, lang } = visit;
   const { asks, landsUntil } = step;
   const where = systemIn(words, whereToLook(file, step.name));
@@ -80,7 +80,7 @@ function doubtOf(file: JobFile, step: AskingStep, visit: Visit): Html {
     <h2>${words.didItHappen(step.name, where)}</h2>
     <p class="muted">${words.didItHappenHelp(where)}</p>
     ${step.isSaid ? html`<p>${words.saidBefore}</p>` : NOTHING}
-    ${isHidden(file) ? html`<p><a href="#asked">${words.hiddenBelow(words.reveal)}</a></p>` : NOTHING}
+    ${shown === "hidden" && isHidden(file) ? html`<p><a href="#asked">${words.hiddenBelow(words.reveal)}</a></p>` : NOTHING}
     <input type="hidden" name="step" value="${step.name}" />
     <input type="hidden" name="since" value="${step.at}" />
     <label class="choice"><input type="radio" name="happened" value="yes" required />${words.itHappened}</label>
