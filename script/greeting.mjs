@@ -30,7 +30,7 @@ ${places
 
 Ask for an eligibility check${account?.Name ? ` for ${account.Name}` : ""}, then look at the dashboard${sandbox === null ? "" : " and the sandbox"}:
 
-  curl -i ${address}/api/services/internet/eligibility-request \\
+  curl -i '${address}/api/services/internet/eligibility-request' \\
     -H 'Authorization: Bearer ${key}' \\
     -H 'Content-Type: application/json' \\
     -d '${body}'

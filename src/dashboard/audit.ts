@@ -15,11 +15,11 @@ const auditEntry = z.strictObject({
   at: z.string(),
   /** The person's name; `system` where nobody was signed in. */
   who: z.string(),
-  /** What was done, in the words of a log: `job retried`, `signed in`. */
+  /** What was done, in the words of a log: `job retried`, `signed in`. `job retried: refused`: the one before it was not done after all. */
   what: z.string(),
   /** To what: ids, never personal data. */
   to: z.record(z.string(), fact),
-  /** In the person's own words. */
+  /** In the person's own words; why it was refused, in ours. */
   why: z.string().nullable(),
   before: z.record(z.string(), fact).nullable(),
   after: z.record(z.string(), fact).nullable(),

@@ -1,10 +1,8 @@
 import { html, type Html, joined } from "../domain/html.ts";
+import { HIDDEN } from "../queues/plan.ts";
 import type { DashboardRole } from "../settings.ts";
 
 /** What of Bull Board's answers a person gets to see. */
-
-/** What stands on a page where a job holds personal data. */
-const SEALED = "••• sealed";
 
 const SEALED_VALUE = /sealed:v\d+:[\w+/=.:~-]*/g;
 
@@ -15,7 +13,7 @@ const SEALED_VALUE = /sealed:v\d+:[\w+/=.:~-]*/g;
  * - Stack traces are left out: where there is none, Bull Board shows the reason in plain words, and programmers have the log.
  */
 export function asShown(value: unknown): unknown {
-  if (typeof value === "string") return value.startsWith("sealed:v") ? SEALED : value.replace(SEALED_VALUE, SEALED);
+  if (typeof value === "string") return value.startsWith("sealed:v") ? HIDDEN : value.replace(SEALED_VALUE, HIDDEN);
   if (Array.isArray(value)) return value.map(asShown);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(

@@ -53,6 +53,7 @@ nav a { color: var(--text); text-decoration: none; padding: .35rem 0; }
 nav a:hover, nav a[aria-current] { text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: .35em; text-decoration-color: var(--accent); }
 .desk h1 { margin-bottom: .6rem; font-size: 1.6rem; overflow-wrap: anywhere; }
 .desk h2 { margin: 1.8rem 0 .6rem; font-size: 1.1rem; }
+.desk h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
 .desk section { margin: 1.2rem 0; padding: 1rem 1.2rem; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); }
 .desk section > :first-child { margin-top: 0; }
 .desk section > :last-child { margin-bottom: 0; }
@@ -93,7 +94,7 @@ form + .wide, .wide + p { margin-top: 1.4rem; }
 .story time { color: var(--muted); font-variant-numeric: tabular-nums; }
 h1, h2, h3 { overflow-wrap: anywhere; }
 pre + p { margin-top: 1rem; }
-pre { margin: 0; padding: .9rem 1.1rem; overflow-x: auto; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
+pre { margin: 0; padding: .9rem 1.1rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--edge); border-radius: .7rem; background: var(--card); font-size: .9rem; }
 progress { width: 100%; max-width: 40rem; height: .8rem; accent-color: var(--accent); }
 .pages { display: flex; gap: 1.2rem; margin-top: 1rem; }
 @media (max-width: 36rem) {

@@ -66,9 +66,16 @@ export function adminOf(vendor: Vendor | null): Owner {
   return vendor === "whmcs" ? "whmcs-admin" : "operator";
 }
 
+/** What only a person can tell has one code, whoever was asked: what to do about it goes by that. */
+const IN_DOUBT_AT: Partial<Record<Vendor, string>> = { freebit: "freebit-read-back-unclear" };
+
 /** What happened and what to do about it. Of what has no words of its own in Japanese, the English ones are shown. */
-export function causeIn(lang: "en" | "ja", failure: Reason): { title: string; detail: string } {
-  const translated = lang === "ja" ? IN_JAPANESE.get(failure.code) : undefined;
+export function causeIn(
+  lang: "en" | "ja",
+  failure: Reason & { readonly vendor?: Vendor | null },
+): { title: string; detail: string } {
+  const inDoubtAt = failure.code === "in-doubt" && failure.vendor ? IN_DOUBT_AT[failure.vendor] : undefined;
+  const translated = lang === "ja" ? IN_JAPANESE.get(inDoubtAt ?? failure.code) : undefined;
   if (translated === undefined) return { title: failure.title, detail: failure.detail };
   return { title: translated[0], detail: translated[1] };
 }

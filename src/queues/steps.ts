@@ -198,8 +198,7 @@ export async function lookUp<T>(
     try {
       trace = await find();
     } catch (error) {
-      // A refusal is an answer: whoever says "it did not happen" cannot mean that it be sent in spite of that one.
-      if (said === null || (!said.happened && classify(error) instanceof RejectedError)) throw error;
+      if (said === null || isAnswer(classify(error), said)) throw error;
       return await believed(name, told, said);
     }
     if (trace === undefined && said?.happened === true) throw saidOtherwise(name, "It is not there.");
@@ -207,6 +206,14 @@ export async function lookUp<T>(
   }
   if (said === null) throw parked(name);
   return await believed(name, told, said);
+}
+
+/**
+ * Whether a look that failed is an answer all the same, which nobody's word takes the place of: a rule of ours that says no to
+ * what was found (the line ends on another day), and any refusal, where the word is that it be sent.
+ */
+function isAnswer(error: ClassifiedError, said: Said): boolean {
+  return error instanceof RejectedError && (error.vendor === null || !said.happened);
 }
 
 async function believed<T>(name: string, told: Told<T> | undefined, said: Said): Promise<T | undefined> {

@@ -39,11 +39,14 @@ const storyEvent = z.discriminatedUnion("what", [
     at,
     by: z.string(),
     why: z.string(),
+    /** Of an answer: to which step, and whether it happened. Absent in those of earlier versions. */
+    step: z.string().optional(),
+    happened: z.boolean().optional(),
   }),
 ]);
 export type StoryEvent = z.infer<typeof storyEvent>;
 /** What a person did. */
-export type Deed = Extract<StoryEvent, { by: string }>["what"];
+type Deed = Omit<Extract<StoryEvent, { by: string }>, "at">;
 
 const storyKey = (prefix: string, id: string) => `${prefix}:ledger:${id}:story`;
 
@@ -54,12 +57,7 @@ export async function readStory(redis: Connection, prefix: string, id: string): 
 }
 
 /** Adds what `by` did, in their own words `why`. */
-export async function tellDeed(
-  redis: Connection,
-  prefix: string,
-  id: string,
-  deed: { readonly what: Deed; readonly by: string; readonly why: string },
-): Promise<void> {
+export async function tellDeed(redis: Connection, prefix: string, id: string, deed: Deed): Promise<void> {
   const key = storyKey(prefix, id);
   await redis
     .multi()

@@ -74,7 +74,7 @@ atTheDesk(vendorsOf, (desk) => {
     await page.getByRole("heading", { name: "cancellation: needs a person" }).waitFor();
     expect(await page.getByRole("button").count()).toBe(0);
     const source = await page.content();
-    expect(source).toContain("••• sealed");
+    expect(source).toContain("••• hidden");
     for (const hidden of [COMMENT, simNumber, "sealed:v"]) expect(source).not.toContain(hidden);
 
     const group = new URL((await page.locator("section a").first().getAttribute("href")) ?? "", handoff.url).pathname;
@@ -151,6 +151,21 @@ atTheDesk(vendorsOf, (desk) => {
     await page.getByRole("link", { name: "All jobs of this account" }).click();
     await page.getByRole("heading", { name: "What the customer sees now" }).waitFor();
     expect(await page.locator(".story").innerText()).toContain("cancellation: Accepted: portal");
+  });
+
+  it("what somebody has begun to type stays, though the page renews itself around it", async () => {
+    const { system, visit } = desk();
+    const { id } = await cancellation();
+    const [page, other] = [await visit("olga", `/desk/jobs/${id}`), await visit("olga", `/desk/jobs/${id}`)];
+    await page.getByLabel("Why, if you like").fill("half a reason");
+    await page.getByRole("heading", { level: 1 }).click();
+    const redis = system.redis.connect();
+    await redis.hset(`{handoff}:ledger:${id}`, "suspect", "1");
+    await redis.rpush(`{handoff}:ledger:${id}:story`, JSON.stringify({ what: "died", at: Date.now() }));
+    redis.disconnect();
+    await other.getByText("What was done before is not known for sure").waitFor();
+    await page.getByText("A worker died while it ran this job").waitFor();
+    expect(await page.getByLabel("Why, if you like").inputValue()).toBe("half a reason");
   });
 
   it("an operator closes a job without doing it, and says why", async () => {

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Page } from "playwright-core";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
+import { groupUrl } from "../../src/domain/desk-path.ts";
 import { PASSWORD } from "../dashboard/site.ts";
 import { atTheDesk, once } from "./desk.ts";
 import { obstacles } from "./readable.ts";
@@ -11,10 +15,21 @@ const SIGHTS = [
 ] as const;
 const KANA = /[ぁ-んァ-ヶ]/;
 
+const folder = mkdtempSync(path.join(tmpdir(), "freebit-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** A Freebit that nobody can ask whether a line's end is booked. */
+const PROFILE = path.join(folder, "freebit.json");
+writeFileSync(PROFILE, JSON.stringify({ cancelAccount: { readBack: { field: "endDate", absent: "unclear" } } }));
+
 atTheDesk(
-  () => ({}),
+  ({ sandbox }) => ({
+    FREEBIT_URL: `${sandbox.url}/freebit`,
+    FREEBIT_OEM_ID: "sandbox-oem",
+    FREEBIT_OEM_KEY: "sandbox-oem-key",
+    FREEBIT_PROFILE: PROFILE,
+  }),
   (desk) => {
-    /** An order that fails, and one that is done. */
+    /** An order that fails, and one that is done; a cancellation with a typo, and one of which nobody knows whether it happened. */
     const work = once(async () => {
       const { system, handoff } = desk();
       const account = await system.seed("accounts", "withoutClient");
@@ -24,20 +39,28 @@ atTheDesk(
       const { id: completed } = await handoff.accepted("/api/provisioning", { orderId: await system.approvedOrder() });
       const { seed } = await system.state();
       const months = await (await handoff.get("/api/services/sim/cancellation-months")).json();
-      const { id: mistyped } = await handoff.accepted("/api/services/sim/cancellation", {
+      const cancellation = {
         accountId: seed.accounts["activeSim"],
         serviceId: Number(seed.services["activeSim"]),
-        simNumber: "07099999999",
         month: (months as { months: string[] }).months[1], // the contract's section 3
-      });
-      await Promise.all([failed, mistyped].map((id) => handoff.until(id, "failed")));
+      };
+      const cancelled = async (simNumber: string | undefined) => {
+        const { id } = await handoff.accepted("/api/services/sim/cancellation", { ...cancellation, simNumber });
+        await handoff.until(id, "failed");
+        return id;
+      };
+      const mistyped = await cancelled("07099999999");
+      await system.fault({ vendor: "freebit", operation: "cnclAcnt", mode: "drop-after" });
+      const doubtful = await cancelled(seed.sims["activeSim"]);
+      await handoff.until(failed, "failed");
       await handoff.until(completed, "completed");
-      return { failed, completed, mistyped, orderId, account };
+      return { failed, completed, mistyped, doubtful, orderId, account };
     });
 
     it("what a job would do can be read as well, whether it would end well or not", async () => {
-      const { visit } = desk();
-      const { failed, mistyped } = await work();
+      const { system, visit } = desk();
+      const { failed, mistyped, account } = await work();
+      await system.edit("Account", account, { WH_Account__c: 1012 });
       const page = await visit("adam");
       for (const lang of ["en", "ja"]) {
         for (const id of [failed, mistyped]) {
@@ -51,20 +74,26 @@ atTheDesk(
             expect({ id, lang, colorScheme, obstacles: await obstacles(page) }).toMatchObject({ obstacles: [] });
           }
           expect(KANA.test(await page.locator("main").innerText())).toBe(lang === "ja");
+          expect(await page.locator("pre").count()).toBe(id === failed ? 3 : 0);
+          await page.getByRole("link", { name: lang === "en" ? "日本語" : "English" }).click(); // an answer to a form has no address
+          await page.waitForURL(`**/desk/jobs/${id}`);
+          expect(await page.locator("html").getAttribute("lang")).toBe(lang === "en" ? "ja" : "en");
         }
       }
+      await system.edit("Account", account, { WH_Account__c: null });
     });
 
     it("everybody can read every page: in both languages, light and dark, on a laptop and a phone", async () => {
       const { visit } = desk();
-      const { failed, completed, mistyped, orderId, account } = await work();
+      const { failed, completed, mistyped, doubtful, orderId, account } = await work();
       const page = await visit("adam");
       await page.getByRole("link", { name: /: The account has no WHMCS client/ }).click();
       const group = page.url();
       await page.getByRole("button", { name: "Try the first one" }).click();
       await page.getByText("1 failed again").waitFor();
       const places = ["/desk", group, page.url(), "/desk/audit", "/desk/groups/unknown", "/sign-out"].concat(
-        [`/desk/jobs/${failed}`, `/desk/jobs/${completed}`, `/desk/jobs/${mistyped}/edit`],
+        [`/desk/jobs/${failed}`, `/desk/jobs/${completed}`, `/desk/jobs/${mistyped}/edit`, `/desk/jobs/${doubtful}`],
+        [groupUrl("cancellation~cancel%20the%20line~in-doubt")],
         ["/desk/find", `/desk/accounts/${account}`, ...[orderId, "nothing"].map(found)],
       );
       for (const lang of ["en", "ja"]) {

@@ -32,6 +32,8 @@ const LOOK = `(() => {
   const ids = all("[id]").map(({ id }) => id);
   if (new Set(ids).size < ids.length) faults.push("an id twice");
   if (document.documentElement.scrollWidth > innerWidth) faults.push("the page scrolls sideways");
+  for (const box of all("pre, section, form, p"))
+    if (box.scrollWidth > box.clientWidth && getComputedStyle(box).display !== "inline") faults.push("it runs out of its box: " + text(box));
 
   const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
   const ground = (node) => {

@@ -241,13 +241,13 @@ describe("Personal data", () => {
     ];
     for (const page of pages) {
       const text = await (await browser.get(board(page))).text();
-      expect(text).toContain("••• sealed");
+      expect(text).toContain("••• hidden");
       expect(text).not.toContain("sealed:v1");
     }
     expect(await (await browser.get(board(`/queues/provisioning/${id}`))).json()).toMatchObject({
       job: {
-        data: { customer: { emails: ["••• sealed"] }, orderId: "801000000000004" },
-        failedReason: "It broke on ••• sealed today.",
+        data: { customer: { emails: ["••• hidden"] }, orderId: "801000000000004" },
+        failedReason: "It broke on ••• hidden today.",
       },
     });
   });

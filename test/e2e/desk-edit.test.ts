@@ -34,6 +34,8 @@ it("a typo in a SIM's number is mended at the desk, and the line that ends is th
 
     const nonsense = await (await edit({ "field simNumber": "seven", why: "" })).text();
     expect(nonsense).toContain("must be a SIM&#39;s number");
+    const long = await (await edit({ "field simNumber": simNumber, why: "s".repeat(301) })).text();
+    expect(long).toContain("The reason is too long");
     const change = { "field simNumber": simNumber, why: "the customer read it out" };
     const shown = await (await edit(change)).text();
     expect(shown).toContain("Save it, and retry");

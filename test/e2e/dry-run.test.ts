@@ -71,6 +71,28 @@ it("what a job would do is seen at the desk by those who may act, and changes no
     redis.disconnect();
     expect(JSON.parse(entries[0]?.[1][1] ?? "")).toMatchObject({ who: "olga", what: "dry run", to: { job: id } });
 
+    const link = `href="${at}"`;
+    for (const shown of ["Every write is taken as accepted", "Retry this job</button>", link])
+      expect(text).toContain(shown);
+    expect(text).not.toContain("Last time it failed");
+    const again = await operator.get(`${at}/dry-run`); // as where the language is changed there, or somebody signs in again
+    expect([again.status, again.headers.get("location")]).toEqual([303, at]);
+
+    const body = "Invalid Payment Method. Valid options include creditcard";
+    await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "error", body });
+    await operator.send("POST", at, { body: "what=retry&why=", headers: FORM });
+    const hasBeenRefused = async () => (await handoff.job(id)).failure?.code === "whmcs-payment-method" || undefined;
+    await until(hasBeenRefused, worker);
+    await handoff.until(id, "failed");
+    await operator.get("/desk/lang/ja");
+    const refused = await (await operator.send("POST", `${at}/dry-run`, { headers: FORM })).text();
+    for (const shown of [
+      "完了します: done",
+      "前回は「add the order」で失敗しました",
+      "WHMCS does not know the payment method.",
+    ])
+      expect(refused).toContain(shown);
+
     await operator.send("POST", at, { body: "what=retry&why=", headers: FORM });
     await handoff.until(id, "completed");
     expect((await operator.send("POST", `${at}/dry-run`, { headers: FORM })).status).toBe(409);

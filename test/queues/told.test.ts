@@ -17,7 +17,10 @@ import { type Engine, openEngine } from "./engine.ts";
 /** A post office that gives a parcel a number, and tells about it only to who has that number. */
 let office: { taken: string[]; trouble: "none" | "lost" | "lost, but taken"; mayLand: boolean };
 /** A second system of its own: what it shows of a ring at the door, if it can tell. */
-let bell: { rung: number; shows: "yes" | "no" | "cannot tell" | "cannot be reached" | "refuses to tell" };
+let bell: {
+  rung: number;
+  shows: "yes" | "no" | "cannot tell" | "cannot be reached" | "refuses to tell" | "rings elsewhere";
+};
 let gave: unknown;
 
 const noWord = { code: "no-word", title: "No word.", detail: "Look.", vendor: "mail" as const };
@@ -45,6 +48,7 @@ const parcel = defineJobKind({
       if (bell.shows === "cannot tell") throw new InDoubtError(fault);
       if (bell.shows === "cannot be reached") throw new UnavailableError({ ...noWord, scope: "call" });
       if (bell.shows === "refuses to tell") throw new RejectedError(noWord);
+      if (bell.shows === "rings elsewhere") throw new RejectedError({ ...noWord, vendor: null });
       return bell.shows === "yes" ? ("found" as const) : undefined;
     };
     gave = await step<string>("ring", { find, told: { believe: () => "believed" } }, async () => {
@@ -264,13 +268,20 @@ describe("a step that the other system cannot tell about, of which a person says
     expect([gave, bell.rung]).toEqual([result, rung]);
   });
 
-  it("that it did not, which a refusal of the other system does not allow to be done", async () => {
+  it.each([
+    [
+      "that it did not, which a refusal of the other system does not allow to be done",
+      { happened: false } as const,
+      "refuses to tell",
+    ],
+    ["that it happened, which a rule of ours says otherwise of", happened(""), "rings elsewhere"],
+  ] as const)("%s", async (_words, said, shows) => {
     const id = await unclear();
-    await settle(id, { happened: false }, "ring");
-    bell.shows = "refuses to tell";
+    await settle(id, said, "ring");
+    bell.shows = shows;
     await retryFailed(queue(), id);
     await expect.poll(async () => (await engine.job(id)).failure?.code, { timeout: 10_000 }).toBe("no-word");
     await expect.poll(async () => await queue().getJobState(id), { timeout: 10_000 }).toBe("failed");
-    expect(bell.rung).toBe(1);
+    expect([gave, bell.rung]).toEqual([undefined, 1]);
   });
 });

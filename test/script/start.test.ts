@@ -147,7 +147,7 @@ const job = z.looseObject({
 
 /** Sends the request that the greeting suggests. */
 async function post(system: System) {
-  const [, url, key, body] = /curl -i (\S+)[^]*Bearer (\S+)'[^]*-d '(.+)'/.exec(system.said()) ?? [];
+  const [, url, key, body] = /curl -i '(\S+)'[^]*Bearer (\S+)'[^]*-d '(.+)'/.exec(system.said()) ?? [];
   const answer = await fetch(url ?? "", {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },

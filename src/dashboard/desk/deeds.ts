@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import * as z from "zod";
-import { groupUrl } from "../../domain/desk-path.ts";
+import { DESK_PATH, groupUrl } from "../../domain/desk-path.ts";
 import { RATES } from "../../queues/retry-all.ts";
 import { closeFailed, retryFailed } from "../../queues/failed-job.ts";
 import { tellDeed } from "../../queues/story.ts";
@@ -9,10 +9,14 @@ import { dryRunPage, mayBeTriedOut } from "./dry-run-page.ts";
 import { jobUrl, runUrl } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
+import { faultIn, refuse } from "./refusal.ts";
 import { askingStep } from "./verdict.ts";
 import { type Reply, sendDeskPage, sendWord } from "./visit.ts";
 
-/** What people do at the desk. Each is written to the audit log first: what cannot be written down is not done. */
+/**
+ * What people do at the desk. Each is written to the audit log first: what cannot be written down is not done. Where one is
+ * refused after that, another entry says so.
+ */
 
 const why = z.string().trim().min(1).max(300);
 /** At night a retry must not ask for prose. */
@@ -47,7 +51,8 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
   const asked = jobDeed.safeParse(request.body);
   if (!asked.success) {
     const isAnswer = z.object({ what: z.literal("settle") }).safeParse(request.body).success;
-    return sendWord(response, 400, isAnswer ? words.needsAnswer : words.needsReason, jobUrl(id));
+    const fault = faultIn(asked.error, words, isAnswer ? words.needsAnswer : words.needsReason);
+    return sendWord(response, 400, fault, jobUrl(id));
   }
   const file = await readJobFile(desk, id);
   const queue = desk.queues()?.get(file?.view.kind ?? "");
@@ -55,6 +60,7 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
   const by = user.name;
   const note = { by, why: asked.data.why };
   const to = { job: id, kind: file.view.kind };
+  const before = { state: file.view.state };
   switch (asked.data.what) {
     case "reveal": {
       await desk.audit.record({ who: by, what: "job revealed", to, why: note.why });
@@ -63,8 +69,9 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       return sendDeskPage(response, { title: file.view.kind, body });
     }
     case "retry": {
-      await desk.audit.record({ who: by, what: "job retried", to, why: note.why, before: { state: file.view.state } });
-      if (!(await retryFailed(queue, id))) return sendWord(response, 409, words.notFailed, jobUrl(id));
+      const what = "job retried";
+      await desk.audit.record({ who: by, what, to, why: note.why, before });
+      if (!(await retryFailed(queue, id))) return await refuse(desk, response, { what, to }, "notFailed", jobUrl(id));
       await tellDeed(desk.redis, desk.prefix, id, { what: "retried", ...note });
       return response.redirect(303, jobUrl(id));
     }
@@ -75,24 +82,24 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
       if (happened === "yes" && (asking.asks === "") !== (given === ""))
         return sendWord(response, 400, words.needsAnswer, jobUrl(id));
       const said = happened === "yes" ? ({ happened: true, id: given } as const) : ({ happened: false } as const);
-      const before = { step: "in-doubt" };
-      await desk.audit.record({
-        who: by,
-        what: "doubt settled",
-        to: { ...to, step },
-        why: note.why,
-        before,
-        after: said,
-      });
+      const deed = { what: "doubt settled", to: { ...to, step } };
+      const after = { happened: said.happened, ...(given !== "" && { id: given }) };
+      await desk.audit.record({ who: by, ...deed, why: note.why, before: { step: "in-doubt" }, after });
       const settled = await desk.ledger.settle(queue, id, { step, since: new Date(since) }, said);
-      if (settled === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
-      if (settled === "not in doubt") return sendWord(response, 409, words.notInDoubt, jobUrl(id));
-      await tellDeed(desk.redis, desk.prefix, id, { what: "settled", ...note });
+      if (settled === "later") return await refuse(desk, response, deed, "mayStillLand", jobUrl(id));
+      if (settled === "not in doubt") return await refuse(desk, response, deed, "notInDoubt", jobUrl(id));
+      await tellDeed(desk.redis, desk.prefix, id, {
+        what: "settled",
+        ...note,
+        step,
+        happened: said.happened,
+      });
       await retryFailed(queue, id);
       return response.redirect(303, jobUrl(id));
     }
     case "discard": {
-      await desk.audit.record({ who: by, what: "job closed", to, why: note.why, before: { state: file.view.state } });
+      const deed = { what: "job closed", to };
+      await desk.audit.record({ who: by, ...deed, why: note.why, before });
       const closed = await closeFailed(
         { redis: desk.redis, prefix: desk.prefix, queue, id },
         {
@@ -101,8 +108,8 @@ export async function actOnJob(desk: DeskContext, id: string, request: Request, 
           detail: "Ask for it anew if it is wanted after all. The operator's reason is in the audit log.",
         },
       );
-      if (closed === "not failed") return sendWord(response, 409, words.notFailed, jobUrl(id));
-      if (closed === "later") return sendWord(response, 409, words.mayStillLand, jobUrl(id));
+      if (closed === "not failed") return await refuse(desk, response, deed, "notFailed", jobUrl(id));
+      if (closed === "later") return await refuse(desk, response, deed, "mayStillLand", jobUrl(id));
       await tellDeed(desk.redis, desk.prefix, id, { what: "discarded", ...note });
       await retryFailed(queue, id); // a worker finds it ended, and tells whoever follows it
       return response.redirect(303, jobUrl(id));
@@ -125,14 +132,15 @@ export async function tryOutJob(desk: DeskContext, id: string, response: Reply):
 export async function retryGroup(desk: DeskContext, id: string, request: Request, response: Reply): Promise<void> {
   const { words, user } = response.locals;
   const asked = groupDeed.safeParse(request.body);
-  if (!asked.success) return sendWord(response, 400, words.needsReason, groupUrl(id));
+  if (!asked.success) return sendWord(response, 400, faultIn(asked.error, words, words.nothingChanged), groupUrl(id));
   const group = await desk.groups.read(id);
   if (group === null) return sendWord(response, 404, words.unknownGroup);
   const { why: reason, rate, most } = asked.data;
   const to = { kind: group.kind, step: group.step, code: group.code, jobs: most === "1" ? 1 : group.jobs };
-  await desk.audit.record({ who: user.name, what: "group retried", to, why: reason, after: { rate } });
+  const what = "group retried";
+  await desk.audit.record({ who: user.name, what, to, why: reason, after: { rate } });
   const run = await desk.retryAll.start(group, { by: user.name, why: reason, rate, ...(most === "1" && { most: 1 }) });
-  if (run === null) return sendWord(response, 404, words.unknownGroup);
+  if (run === null) return await refuse(desk, response, { what, to }, "unknownGroup", DESK_PATH);
   response.redirect(303, runUrl(run));
 }
 

@@ -2,7 +2,7 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import * as z from "zod";
 import { forgetFailed } from "../../queues/failed-job.ts";
 import type { FailureGroup } from "../../queues/failure-groups.ts";
-import { DESK_PATH } from "../../domain/desk-path.ts";
+import { DESK_PATH, groupUrl } from "../../domain/desk-path.ts";
 import { NotAcceptedError } from "../../queues/intake.ts";
 import type { JobView } from "../../queues/job-view.ts";
 import type { Cookies } from "../cookies.ts";
@@ -15,7 +15,7 @@ import { actOnJob, retryGroup, setRun, tryOutJob } from "./deeds.ts";
 import { customerPage, seenByCustomer } from "./customer-page.ts";
 import { editJob } from "./edit-page.ts";
 import { findJobs, findPage } from "./find-page.ts";
-import { groupPage, runPage } from "./group-page.ts";
+import { groupPage, jobUrl, runPage } from "./group-page.ts";
 import { readJobFile } from "./job-file.ts";
 import { jobPage } from "./job-page.ts";
 import { LIVE } from "./live.ts";
@@ -120,6 +120,9 @@ export function deskRoutes(
   router.post("/jobs/:id/dry-run", acts, form, (request, response) =>
     tryOutJob(desk, idIn(request), response as Reply),
   );
+  // What is answered to a form has no page of its own: who asks for its address, to change the language say, gets what it is about.
+  router.get("/jobs/:id/dry-run", (request, response) => response.redirect(303, jobUrl(idIn(request))));
+  router.get("/groups/:id/retry", (request, response) => response.redirect(303, groupUrl(idIn(request))));
   router.get("/jobs/:id/edit", acts, (request, response) => editJob(desk, idIn(request), request, response as Reply));
   router.post("/jobs/:id/edit", acts, form, (request, response) =>
     editJob(desk, idIn(request), request, response as Reply),

@@ -2,9 +2,12 @@ import { html, type Html, joined } from "../../domain/html.ts";
 import type { Plan } from "../../queues/plan.ts";
 import { NOTHING } from "../page.ts";
 import { causeIn } from "../../domain/causes.ts";
+import { ownWords } from "./cause-shown.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
+import { retryForm } from "./retry-form.ts";
 import { table } from "./table.ts";
+import { vendorNamed } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
 
 /** Whether there is anything left of it that it would do. */
@@ -12,7 +15,8 @@ export const mayBeTriedOut = ({ view, asked }: JobFile): boolean =>
   asked !== null && (view.state === "queued" || view.state === "retrying" || view.state === "failed");
 
 /** What a job would do now: its steps with what they read, each write as it would be sent, and how it would end. */
-export function dryRunPage({ view }: JobFile, plan: Plan, visit: Visit): Html {
+export function dryRunPage(file: JobFile, plan: Plan, visit: Visit): Html {
+  const { view } = file;
   const { words } = visit;
   const readsOf = (step: string | null) =>
     plan.reads.filter((read) => read.step === step).map(({ system, operation }) => `${system} ${operation}`);
@@ -25,14 +29,17 @@ export function dryRunPage({ view }: JobFile, plan: Plan, visit: Visit): Html {
       </tr>`,
   );
   return html`<h1>${view.kind}: ${words.dryRun.title}</h1>
-    <p class="muted"><code>${view.id}</code></p>
+    <p>
+      <a href="${jobUrl(view.id)}"><code>${view.id}</code></a>
+    </p>
     <p>${words.dryRun.nothingChanged}</p>
-    ${endingOf(plan, visit)}
+    ${endingOf(file, plan, visit)}
     <h2>${words.steps}</h2>
     ${table([words.step, words.state, words.dryRun.reads], steps)}
     <h2>${words.dryRun.writes}</h2>
     ${plan.writes.length === 0 ? html`<p>${words.dryRun.noWrites}</p>` : joined(plan.writes.map(writeOf))}
-    <p><a href="${jobUrl(view.id)}">${words.back}</a></p>`;
+    ${view.state === "failed" ? retryForm(file, visit) : NOTHING}
+    <p class="pages"><a href="${jobUrl(view.id)}">${words.dryRun.toTheJob}</a></p>`;
 }
 
 function writeOf({ step, system, to, fields }: Plan["writes"][number]): Html {
@@ -41,13 +48,29 @@ function writeOf({ step, system, to, fields }: Plan["writes"][number]): Html {
     <pre>${JSON.stringify(fields, null, 2)}</pre>`;
 }
 
-function endingOf({ ending }: Plan, { words, lang }: Visit): Html {
-  const { state, outcome, result, failure } = ending;
+function endingOf(file: JobFile, plan: Plan, visit: Visit): Html {
+  const { words, lang } = visit;
+  const { state, outcome, result, failure } = plan.ending;
   const made = Object.entries(result ?? {}).map(([name, value]) => `${name} ${String(value)}`);
-  const why = failure === null ? null : causeIn(lang, failure);
   return html`<section class="${state === "failed" ? "failure" : "note"}">
     <h2>${words.dryRun.endings[state]}${outcome === null ? "" : `: ${outcome}`}</h2>
-    ${why === null ? NOTHING : html`<p>${why.title} ${why.detail}</p>`}
+    ${failure === null ? NOTHING : causeOf({ ...failure, vendor: vendorNamed(failure.system) }, lang)}
     ${made.length === 0 ? NOTHING : html`<p>${made.join(" · ")}</p>`}
+    ${plan.writes.length === 0 ? NOTHING : html`<p>${words.dryRun.takenAsAccepted}</p>`}
+    ${lastTimeOf(file, plan, visit)}
   </section>`;
+}
+
+function causeOf(failure: Parameters<typeof causeIn>[1], lang: Visit["lang"]): Html {
+  const { title, detail } = causeIn(lang, failure);
+  return html`<p>${title} ${detail}</p>
+    ${ownWords(failure, { lang })}`;
+}
+
+/** What the job failed with in a step whose write was caught here, and so not refused. */
+function lastTimeOf({ view: { failure }, failedIn }: JobFile, { writes }: Plan, { words, lang }: Visit): Html {
+  if (failure === null || failedIn === null) return NOTHING;
+  if (!writes.some(({ step, system }) => step === failedIn && system === failure.vendor)) return NOTHING;
+  return html`<p>${words.dryRun.lastTime(failedIn)}</p>
+    ${causeOf(failure, lang)}`;
 }

@@ -9,6 +9,7 @@ import { NOTHING } from "../page.ts";
 import type { DeskContext } from "./context.ts";
 import { jobUrl } from "./group-page.ts";
 import { type JobFile, readJobFile } from "./job-file.ts";
+import { faultIn, refuse } from "./refusal.ts";
 import { type Reply, sendDeskPage, sendWord, type Visit } from "./visit.ts";
 
 /**
@@ -78,9 +79,10 @@ export async function editJob(desk: DeskContext, id: string, request: Request, r
   const asked = form.safeParse(request.body);
   const show = (shown: Omit<EditShown, "id" | "fields">) =>
     sendDeskPage(response, { title: words.edit, body: editPage({ id, fields, ...shown }, response.locals) });
-  if (request.method === "GET" || !asked.success) return show({ problems: [] });
-
+  if (request.method === "GET") return show({ problems: [] });
   const typed = scalars.parse(request.body);
+  if (!asked.success) return show({ problems: [faultIn(asked.error, words, words.nothingChanged)], typed });
+
   const { changes, payload } = edited(file, fields, typed);
   const parsed = kind.payload.safeParse(payload);
   if (parsed.success && isOtherWork(kind, file.opened, parsed.data)) {
@@ -101,17 +103,17 @@ export async function editJob(desk: DeskContext, id: string, request: Request, r
       changes.map((change) => [change.name, change.isPersonal ? words.sealed : String(change[which])]),
     );
   const deed = { by: user.name, why: asked.data.why };
+  const audited = { what: "job edited and retried", to: { job: id, kind: kind.name } };
   await desk.audit.record({
     who: user.name,
-    what: "job edited and retried",
-    to: { job: id, kind: kind.name },
+    ...audited,
     why: deed.why,
     before: shown("from"),
     after: shown("to"),
   });
   const sealed = sealPersonal(desk.sealing, kind.payload, parsed.data, id);
   const isWritten = await rewriteFailed({ redis: desk.redis, prefix: desk.prefix, queue, id }, sealed);
-  if (!isWritten) return sendWord(response, 409, words.notEditable, jobUrl(id));
+  if (!isWritten) return await refuse(desk, response, audited, "notEditable", jobUrl(id));
   await tellDeed(desk.redis, desk.prefix, id, { what: "edited", ...deed });
   await retryFailed(queue, id);
   response.redirect(303, jobUrl(id));

@@ -63,7 +63,9 @@ function retryForm(group: FailureGroup, { words }: Visit): Html {
         ${words.perSecond(rate)}
       </option>`,
   );
+  const isInDoubt = group.code === "in-doubt";
   return html`<form class="action" method="post" action="${groupUrl(group.id)}/retry">
+    ${isInDoubt ? html`<p>${words.allInDoubt}</p>` : NOTHING}
     <label>${words.whyIfAny}<input name="why" maxlength="300" /></label>
     <label
       >${words.rate}<select name="rate">
@@ -72,7 +74,9 @@ function retryForm(group: FailureGroup, { words }: Visit): Html {
     >
     <p class="buttons">
       <button type="submit" name="most" value="1" class="quiet">${words.tryOne}</button>
-      <button type="submit" name="most" value="">${words.retryAll} (${words.jobs(group.jobs)})</button>
+      <button type="submit" name="most" value="" ${isInDoubt ? html` class="quiet"` : NOTHING}>
+        ${words.retryAll} (${words.jobs(group.jobs)})
+      </button>
     </p>
   </form>`;
 }

@@ -16,6 +16,8 @@ export interface JobFile {
   readonly steps: readonly (StepDone & {
     readonly at: string;
     readonly ms: number | null;
+    /** Until when a request of it may still arrive, as far as it was sent; null where that is not known. */
+    readonly landsUntil: Date | null;
     readonly calls: readonly Call[];
   })[];
   readonly story: readonly StoryEvent[];
@@ -91,13 +93,15 @@ function openedPayload(
 
 function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view: JobView): JobFile["steps"] {
   return view.steps.map(({ name, state, at }) => {
-    const { effect, result, ms, asks, said, calls } = JSON.parse(record[`step ${name}`] ?? "{}") as {
+    const { effect, result, ms, asks, said, calls, lands, lease } = JSON.parse(record[`step ${name}`] ?? "{}") as {
       effect?: boolean;
       result?: string;
       ms?: number;
       asks?: string;
       said?: string;
       calls?: string;
+      lands?: number;
+      lease?: number;
     }; // the ledger's scripts wrote it
     return {
       name,
@@ -105,6 +109,7 @@ function stepsOf(ledger: Ledger, record: Readonly<Record<string, string>>, view:
       at,
       effect: effect === true,
       ms: ms ?? null,
+      landsUntil: lands === undefined ? null : new Date(Math.max(lands, lease ?? 0)),
       calls: callsIn(calls ?? ""),
       asks: asks ?? null,
       isSaid: said !== undefined,

@@ -5,6 +5,7 @@ import type { Call } from "../../queues/calls.ts";
 import type { StoryEvent } from "../../queues/story.ts";
 import { NOTHING } from "../page.ts";
 import { asShown } from "../shown.ts";
+import { ownWords } from "./cause-shown.ts";
 import { accountUrl } from "./customer-page.ts";
 import { causeIn, ownerOf } from "../../domain/causes.ts";
 import { mayBeTriedOut } from "./dry-run-page.ts";
@@ -12,32 +13,37 @@ import { mayBeEdited } from "./edit-page.ts";
 import { jobUrl } from "./group-page.ts";
 import type { JobFile } from "./job-file.ts";
 import { recordLinks, type RecordUrls } from "./record-links.ts";
-import { mayAct, moment, type Visit } from "./visit.ts";
-import { askingStep, verdictOn } from "./verdict.ts";
-import type { Words } from "./words.ts";
+import { retryForm } from "./retry-form.ts";
+import { clock, mayAct, moment, type Visit } from "./visit.ts";
+import { askingStep, verdictOn, whereToLook } from "./verdict.ts";
+import { systemIn, type Words } from "./words.ts";
 
-/** One job: what is wrong, whether a retry is safe, the one button, and its whole story. */
+type AskingStep = NonNullable<ReturnType<typeof askingStep<JobFile["steps"][number]>>>;
+
+/** One job: what is wrong, whether a retry is safe, what only a person can tell, the one button, and its whole story. */
 export function jobPage(file: JobFile, urls: RecordUrls, visit: Visit, shown: "hidden" | "revealed" = "hidden"): Html {
   const { words } = visit;
   const { view } = file;
+  const asking = mayAct(visit) ? askingStep(file) : null;
+  const explained = explainedOf(file, visit);
   return html`<div data-live role="status">
       <h1>${view.kind}: ${words.jobStates[view.state]}</h1>
     </div>
     <p class="muted"><code>${view.id}</code></p>
     <div data-live>
-      ${failureOf(file, visit)}${verdictOf(file, visit)}${mayAct(visit) ? doubtOf(file, visit) : NOTHING}
+      ${failureOf(file, visit)}${verdictOf(file, visit)}
+      ${asking === null ? NOTHING : html`${explained}${doubtOf(file, asking, visit, shown)}`}
       ${mayAct(visit) && view.state === "failed" ? actions(file, visit) : NOTHING}
       ${mayAct(visit) && mayBeTriedOut(file) ? tryOut(file, visit) : NOTHING}
     </div>
-    ${explainedOf(file, visit)}
+    <div data-live>${asking === null ? explained : NOTHING}</div>
     <h2>${words.story}</h2>
     <div data-live>${timeline(file, visit)}</div>
-    <h2>${words.asked}</h2>
+    <h2 id="asked">${words.asked}</h2>
     ${askedOf(file, visit, shown)}
     <div data-live>${recordsOf(file, urls, visit)}</div>`;
 }
 
-/** In Japanese the failure's own words come along: they name what it is about (which product, which code). */
 function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   const { failure } = view;
   if (failure === null) return NOTHING;
@@ -46,14 +52,16 @@ function failureOf({ view, group }: JobFile, { words, lang }: Visit): Html {
   return html`<section class="${view.state === "failed" ? "failure" : "note"}">
     <h2>${heading}</h2>
     <p>${detail}</p>
-    ${title === failure.title ? NOTHING : html`<p class="muted" lang="en">${failure.title} ${failure.detail}</p>`}
+    ${ownWords(failure, { lang })}
     <p class="muted">${words.owners[ownerOf(failure)]} · <code>${failure.code}</code></p>
   </section>`;
 }
 
-function verdictOf(file: JobFile, { words }: Visit): Html {
+function verdictOf(file: JobFile, visit: Visit): Html {
+  const { words } = visit;
   if (file.view.state !== "failed") return NOTHING;
-  const said = verdictOn(file, words.verdicts);
+  const where = systemIn(words, whereToLook(file, askingStep(file)?.name ?? ""));
+  const said = verdictOn(file, words.verdicts, { where, mayAnswer: mayAct(visit) });
   return html`<section class="note">
     <h2>${words.verdict}</h2>
     <ul>
@@ -63,30 +71,34 @@ function verdictOf(file: JobFile, { words }: Visit): Html {
 }
 
 /** Asks whether a step happened: whoever answers has looked in the other system. */
-function doubtOf(file: JobFile, { words }: Visit): Html {
-  const step = askingStep(file);
-  if (step === null) return NOTHING;
-  const { asks } = step;
+function doubtOf(file: JobFile, step: AskingStep, visit: Visit, shown: "hidden" | "revealed"): Html {
+  const { words, lang } = visit;
+  const { asks, landsUntil } = step;
+  const where = systemIn(words, whereToLook(file, step.name));
+  const isEarly = landsUntil !== null && landsUntil.getTime() > Date.now();
   return html`<form class="action" method="post" action="${jobUrl(file.view.id)}">
-    <h2>${words.didItHappen(step.name)}</h2>
-    <p class="muted">${words.didItHappenHelp}</p>
+    <h2>${words.didItHappen(step.name, where)}</h2>
+    <p class="muted">${words.didItHappenHelp(where)}</p>
     ${step.isSaid ? html`<p>${words.saidBefore}</p>` : NOTHING}
+    ${shown === "hidden" && isHidden(file) ? html`<p><a href="#asked">${words.hiddenBelow(words.reveal)}</a></p>` : NOTHING}
     <input type="hidden" name="step" value="${step.name}" />
     <input type="hidden" name="since" value="${step.at}" />
     <label class="choice"><input type="radio" name="happened" value="yes" required />${words.itHappened}</label>
     ${asks === "" ? NOTHING : html`<label>${words.itGave(asks)}<input name="id" maxlength="40" autocomplete="off" /></label>`}
     <label class="choice"><input type="radio" name="happened" value="no" required />${words.itDidNot}</label>
+    ${isEarly ? html`<p>${words.noFrom(clock(wholeSecond(landsUntil), lang))}</p>` : NOTHING}
     <label>${words.why}<input name="why" required maxlength="300" /></label>
     <p class="buttons"><button type="submit" name="what" value="settle">${words.settle}</button></p>
   </form>`;
 }
 
-function actions(file: JobFile, { words }: Visit): Html {
+/** The first whole second that is not before `at`: a clock shows no parts of one. */
+const wholeSecond = (at: Date) => new Date(Math.ceil(at.getTime() / 1000) * 1000);
+
+function actions(file: JobFile, visit: Visit): Html {
   const { view } = file;
-  return html`<form class="action" method="post" action="${jobUrl(view.id)}">
-      <p class="buttons"><button type="submit" name="what" value="retry">${words.retry}</button></p>
-      <label>${words.whyIfAny}<input name="why" maxlength="300" /></label>
-    </form>
+  const { words } = visit;
+  return html`${retryForm(file, visit)}
     ${mayBeEdited(file) ? html`<p><a href="${jobUrl(view.id)}/edit">${words.edit}</a></p>` : NOTHING}
     <details>
       <summary>${words.discard}</summary>
@@ -110,6 +122,8 @@ function explainedOf({ explained }: JobFile, { lang }: Visit): Html {
   return html`<section class="note">${joined(explained.map((each) => html`<p>${each[lang]}</p>`))}</section>`;
 }
 
+const STEP_EVENTS = { active: "stepBegun", done: "stepDone", "in-doubt": "stepInDoubt" } as const;
+
 interface Told {
   readonly at: Date;
   readonly text: string;
@@ -125,7 +139,7 @@ function timeline({ view, steps, story }: JobFile, { words, lang }: Visit): Html
       at: new Date(at),
       calls,
       text:
-        (state === "done" ? events.stepDone(name) : events.stepInDoubt(name)) +
+        events[STEP_EVENTS[state]](name) +
         Object.entries(made)
           .map(([field, value]) => ` · ${field} ${String(value)}`)
           .join("") +
@@ -172,8 +186,12 @@ function eventText(event: StoryEvent, { words, lang }: Pick<Visit, "words" | "la
     case "retrying":
     case "failed":
       return events[event.what](event.attempt, causeIn(lang, event.failure).title);
+    case "settled": {
+      const { by, step, happened, why } = event;
+      if (step === undefined || happened === undefined) return events.settled(by, why); // an earlier version wrote it
+      return events[happened ? "saidYes" : "saidNo"](by, step, why);
+    }
     case "retried":
-    case "settled":
     case "edited":
     case "revealed":
     case "discarded":
@@ -188,7 +206,7 @@ function askedOf({ view, asked, opened }: JobFile, visit: Visit, shown: "hidden"
   if (shown === "revealed")
     return html`${text}
       <p class="muted">${words.revealed}</p>`;
-  if (!mayAct(visit) || opened === null || !JSON.stringify(asked).includes("sealed:v")) return text;
+  if (!mayAct(visit) || !isHidden({ asked, opened })) return text;
   return html`${text}
     <details>
       <summary>${words.reveal}</summary>
@@ -198,6 +216,10 @@ function askedOf({ view, asked, opened }: JobFile, visit: Visit, shown: "hidden"
       </form>
     </details>`;
 }
+
+/** Whether something of what was asked is hidden that can be shown. */
+const isHidden = ({ asked, opened }: Pick<JobFile, "asked" | "opened">) =>
+  opened !== null && JSON.stringify(asked).includes("sealed:v");
 
 function recordsOf({ ids, view, steps }: JobFile, urls: RecordUrls, { words }: Visit): Html {
   const made = Object.fromEntries(steps.flatMap((step) => Object.entries(step.made)));

@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 import type { JobView } from "../../queues/job-view.ts";
+import type { StoryEvent } from "../../queues/story.ts";
 import type { Words } from "./words.ts";
 
 /** What the ledger knows of a step, as far as a retry depends on it. */
@@ -27,6 +29,20 @@ export function askingStep<Step extends StepDone>({
   if (view.state !== "failed") return null;
   for (const step of steps) if (step.state === "in-doubt" && step.asks !== null) return { ...step, asks: step.asks };
   return null;
+}
+
+const VENDORS = Object.keys(VENDOR_NAMES) as Vendor[]; // an object literal has no other keys
+export const vendorNamed = (name: string | null | undefined): Vendor | null =>
+  VENDORS.find((vendor) => vendor === name) ?? null;
+
+/** The system in which a step in doubt is to be looked for: the one that the attempt had to do with which left it so. */
+export function whereToLook(
+  { failedIn, story }: { readonly failedIn: string | null; readonly story: readonly StoryEvent[] },
+  step: string,
+): Vendor | null {
+  const failures = story.flatMap((event) => (event.what === "failed" ? [event] : []));
+  const left = failedIn === step ? failures.at(-1) : failures.findLast(({ failure }) => failure.code === "in-doubt");
+  return left?.failure.vendor ?? vendorNamed(left?.calls.at(-1)?.vendor);
 }
 
 const ID = /^[\w.-]{1,40}$/;
@@ -58,20 +74,19 @@ const REPEATS: ReadonlySet<string> = new Set(["mail", "callback"]);
 export function verdictOn(
   { view: { failure, kind }, steps, failedIn, suspect }: Verdictable,
   words: Words["verdicts"],
+  answers: { readonly where: string; readonly mayAnswer: boolean },
 ): readonly string[] {
   const effects = steps.filter(({ effect }) => effect);
   const isParked = failure?.code === "in-doubt";
-  const said = effects.map(({ name, state, made, asks, isSaid }) => {
-    if (state === "done")
-      return words.done(
-        name,
-        Object.entries(made)
-          .map(([field, value]) => `${field} ${String(value)}`)
-          .join(", "),
-      );
-    if (isSaid) return words.said(name);
-    if (asks === null) return words.looked(name);
-    return isParked ? words.parked(name) : words.lookedOrAsked(name);
+  const said = effects.flatMap(({ name, state, made, asks, isSaid }) => {
+    if (state === "done") {
+      const ids = Object.entries(made).map(([field, value]) => `${field} ${String(value)}`);
+      return [words.done(name, ids.join(", "))];
+    }
+    if (isSaid) return [words.said(name)];
+    if (asks === null) return [words.looked(name)];
+    const answer = answers.mayAnswer ? words.answerHere(answers.where) : words.operatorAnswers(answers.where);
+    return [isParked ? words.parked(name) : words.looked(name), answer];
   });
   if (suspect) said.push(words.suspect);
   if (REPEATS.has(kind)) said.push(words.mailAgain);

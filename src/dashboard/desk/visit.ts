@@ -73,8 +73,9 @@ const IN_JAPAN: Readonly<Record<Lang, Intl.DateTimeFormat>> = {
 /** A moment as a clock in Japan shows it. */
 export function moment(at: Date | string, lang: Lang): Html {
   const date = new Date(at);
-  return html`<time datetime="${date.toISOString()}">${IN_JAPAN[lang].format(date)} JST</time>`;
+  return html`<time datetime="${date.toISOString()}">${clock(date, lang)}</time>`;
 }
+export const clock = (at: Date, lang: Lang) => `${IN_JAPAN[lang].format(at)} JST`;
 
 /** `90 s`, `12 min`, `3 h`, `5 d`. */
 export function age(ms: number): string {

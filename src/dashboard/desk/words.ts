@@ -1,4 +1,5 @@
 import { OWNER_NAMES } from "../../domain/causes.ts";
+import { type Vendor, VENDOR_NAMES } from "../../domain/errors.ts";
 
 /** What the desk's pages say, in both of their languages. */
 
@@ -95,10 +96,18 @@ const en = {
     "What this job was asked cannot be changed (any more): it has not failed, or it has written something already.",
   discard: "Close without doing it",
   discardHelp: "The rest of it is not done, by anybody, until it is asked for anew.",
-  didItHappen: (step: string) => `Did “${step}” happen?`,
+  systems: { ...VENDOR_NAMES, mail: "the mail server" },
+  otherSystem: "the other system",
+  didItHappen: (step: string, where: string) => `Did “${step}” happen at ${where}?`,
   saidBefore: "Somebody has answered this before. Another answer takes the place of theirs.",
-  didItHappenHelp:
-    "Look in the other system first. What you say is checked there where it can be; the job then goes on by it.",
+  didItHappenHelp: (where: string) =>
+    `Look at ${where} first. What you say is checked there where it can be, and the job goes on by it. If the question comes again, look once more: ${where} says otherwise, or what was sent anew is in doubt as well.`,
+  hiddenBelow: (reveal: string) => `What you need to look it up may be hidden here: “${reveal}” is below.`,
+  noFrom: (when: string) =>
+    `“It did not happen” is taken from ${when} on: until then, what was sent may still arrive there.`,
+  retryAsksAgain: (where: string) => `Without an answer it only asks again, unless a look at ${where} tells by now.`,
+  allInDoubt:
+    "Each of these jobs asks whether something happened. A retry of them settles nothing: each asks again, unless a look at the other system tells by now. Answer on each job's page.",
   itHappened: "It happened",
   itGave: (name: string) => `Its ${name}, where it happened`,
   itDidNot: "It did not happen: it may be done (again)",
@@ -112,10 +121,9 @@ const en = {
       made === "" ? `“${step}” is done, and is not done again.` : `“${step}” is done (${made}), and is not done again.`,
     looked: (step: string) =>
       `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not.`,
-    lookedOrAsked: (step: string) =>
-      `It is not known whether “${step}” happened: a retry looks first, and does it only where it did not. Where the look cannot tell, answer on this page.`,
-    parked: (step: string) =>
-      `Nobody but a person can tell whether “${step}” happened. A retry by itself asks again: look there, and answer on this page.`,
+    parked: (step: string) => `Nobody but a person can tell whether “${step}” happened: a retry by itself asks again.`,
+    answerHere: (where: string) => `Where no look can tell, a person does: look at ${where}, and answer on this page.`,
+    operatorAnswers: (where: string) => `Where no look can tell, an operator looks at ${where}, and answers here.`,
     said: (step: string) => `Somebody has said whether “${step}” happened: a retry goes by that.`,
     suspect: "What was done before is not known for sure: a retry looks at the other system before each write.",
     mailAgain: "A mail or a callback may have gone out already; it would come once more, with the same id.",
@@ -140,12 +148,15 @@ const en = {
     failed: (attempt: number, title: string) => `Attempt ${String(attempt)} failed, and was left to a person: ${title}`,
     retried: (by: string, why: string) => (why === "" ? `${by} retried it` : `${by} retried it: ${why}`),
     settled: (by: string, why: string) => `${by} settled what was in doubt: ${why}`,
+    saidYes: (by: string, step: string, why: string) => `${by} said that “${step}” happened: ${why}`,
+    saidNo: (by: string, step: string, why: string) => `${by} said that “${step}” did not happen: ${why}`,
     edited: (by: string, why: string) =>
       why === "" ? `${by} changed what was asked` : `${by} changed what was asked: ${why}`,
     revealed: (by: string, why: string) => `${by} looked at what is hidden: ${why}`,
     discarded: (by: string, why: string) => `${by} closed it: ${why}`,
     stepDone: (step: string) => `“${step}” was done`,
-    stepInDoubt: (step: string) => `“${step}” was cut off`,
+    stepBegun: (step: string) => `“${step}” was begun`,
+    stepInDoubt: (step: string) => `It is not known whether “${step}” happened`,
     completed: (outcome: string) => `Ended: ${outcome}`,
     nextAttempt: "Next attempt",
   },
@@ -166,6 +177,9 @@ const en = {
     reads: "Read",
     writes: "What it would write",
     noWrites: "Nothing.",
+    takenAsAccepted: "Every write is taken as accepted: whether a system would refuse it, a dry run cannot know.",
+    lastTime: (step: string) => `Last time it failed at “${step}”, and a dry run cannot know whether it would again:`,
+    toTheJob: "To the job's page",
     endings: {
       completed: "It would end",
       retrying: "It would be tried again by itself",
@@ -186,6 +200,8 @@ const en = {
   unknownGroup: "Nothing is left in this group: it was dealt with.",
   mayNot: "Your role does not allow this. Ask an operator.",
   needsReason: "Say why, for the audit log: a few words are enough.",
+  whyTooLong: "The reason is too long: 300 characters at most. Nothing was done.",
+  oddId: "The id is odd: it is made of letters, digits, hyphens, dots and underscores, 40 at most. Nothing was done.",
   mayStillLand:
     "Something of this job may still arrive at the other system. Nothing was done: come again in a few minutes.",
   otherWork: "would make it another piece of work: close this job, and have the right one asked for",
@@ -302,10 +318,18 @@ const ja: Words = {
   notEditable: "このジョブの依頼内容は変更できません。失敗の状態ではないか、すでに書き込みがあります。",
   discard: "実行せずに閉じる",
   discardHelp: "残りの処理は、改めて依頼されるまで行われません。",
-  didItHappen: (step) => `「${step}」は行われましたか`,
+  systems: { ...VENDOR_NAMES, mail: "メールサーバー" },
+  otherSystem: "相手のシステム",
+  didItHappen: (step, where) => `${where} で「${step}」は行われましたか`,
   saidBefore: "この質問にはすでに回答があります。改めて回答すると、前の回答に代わります。",
-  didItHappenHelp:
-    "先に相手のシステムで確認してください。回答は可能な場合に相手のシステムと照合され、ジョブはそれに従って続きます。",
+  didItHappenHelp: (where) =>
+    `先に ${where} で確認してください。回答は可能な場合に ${where} と照合され、ジョブはそれに従って続きます。再び尋ねられた場合は、もう一度確認してください。${where} の状態が回答と異なるか、改めて送信した結果も不明です。`,
+  hiddenBelow: (reveal) => `確認に必要な値が非表示の場合は、下の「${reveal}」で表示できます。`,
+  noFrom: (when) =>
+    `「行われていない」という回答は ${when} から受け付けます。それまでは、送信したものがまだ届く可能性があります。`,
+  retryAsksAgain: (where) => `回答なしで再実行すると、${where} の確認で判明しない限り、同じ質問に戻ります。`,
+  allInDoubt:
+    "これらのジョブは、行われたかどうかをそれぞれ尋ねています。まとめて再実行しても、相手のシステムの確認で判明しない限り、同じ質問に戻ります。各ジョブのページで回答してください。",
   itHappened: "行われた",
   itGave: (name) => `行われた場合の ${name}`,
   itDidNot: "行われていない（改めて実行してよい）",
@@ -320,10 +344,9 @@ const ja: Words = {
         ? `「${step}」は完了済みで、繰り返されません。`
         : `「${step}」は完了済み（${made}）で、繰り返されません。`,
     looked: (step) => `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。`,
-    lookedOrAsked: (step) =>
-      `「${step}」が行われたかは不明です。再実行ではまず確認し、行われていない場合だけ実行します。確認できない場合は、このページで回答してください。`,
-    parked: (step) =>
-      `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。相手のシステムで確認し、このページで回答してください。`,
+    parked: (step) => `「${step}」が行われたかは人にしか判断できません。再実行だけでは同じ質問に戻ります。`,
+    answerHere: (where) => `自動で確認できない場合は、${where} で確認し、このページで回答してください。`,
+    operatorAnswers: (where) => `自動で確認できない場合は、オペレーターが ${where} で確認し、ここで回答します。`,
     said: (step) => `「${step}」が行われたかは回答済みです。再実行ではその回答に従います。`,
     suspect: "以前に行われた内容が確実ではないため、再実行では書き込みの前に必ず相手のシステムを確認します。",
     mailAgain: "メールまたはコールバックはすでに送信された可能性があり、同じ ID でもう一度送られます。",
@@ -347,11 +370,14 @@ const ja: Words = {
     failed: (attempt, title) => `${String(attempt)} 回目の試行が失敗し、人の対応待ちになりました：${title}`,
     retried: (by, why) => (why === "" ? `${by} が再実行` : `${by} が再実行：${why}`),
     settled: (by, why) => `${by} が不明点に回答：${why}`,
+    saidYes: (by, step, why) => `${by} の回答：「${step}」は行われた：${why}`,
+    saidNo: (by, step, why) => `${by} の回答：「${step}」は行われていない：${why}`,
     edited: (by, why) => (why === "" ? `${by} が依頼内容を変更` : `${by} が依頼内容を変更：${why}`),
     revealed: (by, why) => `${by} が非表示の内容を閲覧：${why}`,
     discarded: (by, why) => `${by} が実行せずに閉じた：${why}`,
     stepDone: (step) => `「${step}」を完了`,
-    stepInDoubt: (step) => `「${step}」が中断`,
+    stepBegun: (step) => `「${step}」を開始`,
+    stepInDoubt: (step) => `「${step}」が行われたか不明`,
     completed: (outcome) => `終了：${outcome}`,
     nextAttempt: "次の試行",
   },
@@ -372,6 +398,9 @@ const ja: Words = {
     reads: "読み取り",
     writes: "書き込みの内容",
     noWrites: "ありません。",
+    takenAsAccepted: "書き込みはすべて受け付けられるものとしています。拒否されるかどうかは、試すだけでは分かりません。",
+    lastTime: (step) => `前回は「${step}」で失敗しました。再び失敗するかどうかは、試すだけでは分かりません。`,
+    toTheJob: "ジョブのページへ",
     endings: {
       completed: "完了します",
       retrying: "自動的に再試行されます",
@@ -392,6 +421,8 @@ const ja: Words = {
   unknownGroup: "このグループには何も残っていません。対応済みです。",
   mayNot: "この操作は許可されていません。オペレーターに依頼してください。",
   needsReason: "監査ログのために、理由を短く書いてください。",
+  whyTooLong: "理由が長すぎます。300 文字以内で書いてください。何もしていません。",
+  oddId: "ID が正しくありません。英数字、ハイフン、ピリオド、下線の 40 文字以内です。何もしていません。",
   mayStillLand:
     "このジョブの処理が相手のシステムにまだ届く可能性があります。何もしていません。数分後にもう一度お試しください。",
   otherWork: "を変えると別の依頼になります。このジョブを閉じて、正しい内容で改めて依頼してください",
@@ -411,3 +442,7 @@ const ja: Words = {
 };
 
 export const WORDS: Readonly<Record<Lang, Words>> = { en, ja };
+
+/** A system as people call it; where it is not known which one: the other one. */
+export const systemIn = (words: Words, system: Vendor | null) =>
+  system === null ? words.otherSystem : words.systems[system];
