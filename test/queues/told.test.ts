@@ -15,7 +15,7 @@ import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
 /** A post office that gives a parcel a number, and tells about it only to who has that number. */
-let office: { taken: string[]; trouble: "none" | "lost" | "lost, but taken"; mayLand: boolean };
+let office: { taken: string[]; trouble: "none" | "lost" | "lost, but taken"; mayLand: boolean; isClosed: boolean };
 /** A second system of its own: what it shows of a ring at the door, if it can tell. */
 let bell: {
   rung: number;
@@ -33,6 +33,10 @@ const parcel = defineJobKind({
   routes: [],
   async run({ to }, step) {
     const believe = async (parcelId: string) => {
+      if (office.isClosed) {
+        office.isClosed = false;
+        throw new UnavailableError({ ...noWord, scope: "call" });
+      }
       if (!office.taken.includes(parcelId)) throw needsPerson("unknown", "It has no such parcel.", "Look again.");
       return { parcelId };
     };
@@ -67,7 +71,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  office = { taken: [], trouble: "lost", mayLand: false };
+  office = { taken: [], trouble: "lost", mayLand: false, isClosed: false };
   bell = { rung: 0, shows: "cannot tell" };
   gave = undefined;
   engine = await openEngine({ redis, kinds: [parcel], services: () => ({}) });
@@ -111,6 +115,16 @@ describe("a parked step of which a person says", () => {
     await retryFailed(queue(), id);
     expect(await engine.until(id, "completed")).toMatchObject({ result: { parcelId: "P-1" } });
     expect(office.taken).toEqual(["P-1"]);
+  });
+
+  it("that it happened is checked once the other system can be asked", async () => {
+    office.trouble = "lost, but taken";
+    const id = await parked();
+    await settle(id, happened("P-1"));
+    office.isClosed = true;
+    await retryFailed(queue(), id);
+    expect(await engine.until(id, "completed")).toMatchObject({ result: { parcelId: "P-1" } });
+    expect(office.isClosed).toBe(false);
   });
 
   it("what the other system knows nothing of is in doubt as before, with that system's words, until they say otherwise", async () => {
@@ -227,6 +241,7 @@ describe("a step that the other system cannot tell about, of which a person says
     ["that it happened", happened(""), "cannot tell", "believed", 1],
     ["that it did not", { happened: false } as const, "cannot tell", "rung", 2],
     ["that it did not, and the system can tell by now that it did", { happened: false } as const, "yes", "found", 1],
+    ["that it happened, and the system can tell so by now", happened(""), "yes", "found", 1],
   ] as const)("%s", async (_words, said, shows, result, rung) => {
     const id = await unclear();
     await settle(id, said, "ring");
