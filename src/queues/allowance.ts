@@ -56,19 +56,19 @@ export function allowanceOf(
 ): Allowance {
   const key = `${prefix}:allowance:${vendor}`;
   const believedMs = BELIEVED_FACTOR * baseMs;
-  let said = { percent: -1, at: 0 };
+  let said: { readonly percent: number; readonly at: number } | undefined;
 
   return {
     tell(used) {
       // A write to Redis waits for its disk: only whole percents are worth one.
       const [percent, at] = [Math.floor(used * 100), performance.now()];
-      if (percent === said.percent && at - said.at < believedMs / SAID_AGAIN) return;
+      if (percent === said?.percent && at - said.at < believedMs / SAID_AGAIN) return;
       said = { percent, at };
       told(redis, [key], [used, KEPT_FACTOR * believedMs]).catch(complain);
     },
     async enter(share) {
       const wait = Number(await enter(redis, [key], [share, believedMs, lookMs]));
-      return wait < 0 ? null : wait;
+      return wait === -1 ? null : wait;
     },
     async used() {
       const used = await redis.hget(key, "used");

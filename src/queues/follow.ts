@@ -83,29 +83,30 @@ export function openFollow({
   };
 
   /** Whatever was told before this process listened is made up for by a look. */
-  const subscribeTo = async (channels: readonly string[]): Promise<void> => {
-    if (channels.length > 0) await subscriber?.connection.subscribe(...channels);
+  const subscribeTo = async (connection: Connection, channels: readonly string[]): Promise<void> => {
+    if (channels.length > 0) await connection.subscribe(...channels);
   };
 
   const open = () => {
-    subscriber = subscriberOf(redis);
-    const { connection } = subscriber;
+    const opened = subscriberOf(redis);
+    const { connection } = opened;
     connection.on("error", complain);
     connection.on("message", (told: string) => {
       const job = followed.get(told);
       if (job !== undefined) void look(job);
     });
     connection.on("ready", () => {
-      void subscribeTo([...followed.keys()])
+      void subscribeTo(connection, [...followed.keys()])
         .catch(complain)
         .then(lookAtAll);
     });
     net = setInterval(() => void lookAtAll(), lookAgainMs).unref();
+    return opened;
   };
 
-  const begin = async (name: string, job: Followed): Promise<void> => {
+  const begin = async (connection: Connection, name: string, job: Followed): Promise<void> => {
     // Until the connection is ready there is nobody to ask; then everything is subscribed to and read.
-    if (subscriber?.connection.status === "ready") await subscribeTo([name]).catch(complain);
+    if (connection.status === "ready") await subscribeTo(connection, [name]).catch(complain);
     await look(job);
   };
 
@@ -115,23 +116,24 @@ export function openFollow({
         listener.over();
         return () => undefined;
       }
-      if (subscriber === undefined) open();
+      subscriber ??= open();
+      const { connection } = subscriber;
       const name = channel(id);
       let job = followed.get(name);
       if (job === undefined) {
         job = { id, listeners: new Set(), reading: "no" };
         followed.set(name, job);
-        void begin(name, job);
+        void begin(connection, name, job);
       } else {
         void look(job);
       }
       job.listeners.add(listener);
 
       return () => {
-        if (job.listeners.delete(listener) && job.listeners.size === 0 && followed.get(name) === job) {
+        if (job.listeners.delete(listener) && job.listeners.size === 0) {
           followed.delete(name);
           // Where it cannot be said, the connection is gone, and its subscriptions with it.
-          if (subscriber?.connection.status === "ready") subscriber.connection.unsubscribe(name).catch(complain);
+          if (connection.status === "ready") connection.unsubscribe(name).catch(complain);
         }
       };
     },
@@ -140,6 +142,7 @@ export function openFollow({
       closed = true;
       clearInterval(net);
       const listeners = [...followed.values()].flatMap((job) => [...job.listeners]);
+      for (const job of followed.values()) job.listeners.clear(); // one of them may just be read
       followed.clear();
       for (const listener of listeners) listener.over();
       subscriber?.close();

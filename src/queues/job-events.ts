@@ -23,10 +23,8 @@ interface Told {
 
 /** 36 bits: two of a job's few events that look alike would be one chance in billions. */
 const MARK_LENGTH = 6;
-const ID = /^([\w-]{6})?\.((?:[\w-]{6})*)(\.end)?$/;
-
-/** More than any job's events come to; what is longer is not worth reading. */
-const LONGEST_ID = 8192;
+const MARKS = /.{6}/g;
+const ID = /^(?<state>[\w-]{6})?\.(?<steps>(?:[\w-]{6})*)(?<end>\.end)?$/;
 
 /** Whether a job has ended. One that failed may be retried by a person, and then goes on. */
 export function hasEnded({ state }: JobView): boolean {
@@ -43,7 +41,7 @@ export function newsOf(job: JobView, last: string): readonly JobEvent[] {
   const ended = hasEnded(job);
   const state = stateOf(job);
   // When the next attempt comes may move while a job merely waits for its turn, which is no news.
-  const stateMark = markOf([state.state, state.attempts, state.failure ?? null]);
+  const stateMark = markOf([state.state, state.attempts, state.failure]);
   let toldState = told.state;
   const steps = job.steps.map((step) => ({ step, mark: markOf([step.name, step.state, step.at]) }));
   const toldSteps = new Set(steps.map(({ mark }) => mark).filter((mark) => told.steps.has(mark)));
@@ -82,11 +80,8 @@ function stateOf({ state, attempts, nextAttemptAt, failure }: JobView): StateEve
 }
 
 function toldBy(id: string): Told {
-  const [, state = "", steps = "", end] = (id.length <= LONGEST_ID && ID.exec(id)) || [];
-  const marks = Array.from({ length: steps.length / MARK_LENGTH }, (_, at) =>
-    steps.slice(at * MARK_LENGTH, (at + 1) * MARK_LENGTH),
-  );
-  return { state, steps: new Set(marks), end: end !== undefined };
+  const { state = "", steps = "", end } = ID.exec(id)?.groups ?? {};
+  return { state, steps: new Set(steps.match(MARKS)), end: end !== undefined };
 }
 
 function markOf(parts: readonly unknown[]): string {

@@ -85,7 +85,7 @@ export function jobView(id: string, ledger: Readonly<Record<string, string>>, qu
     state === "completed"
       ? time(ledger["finished"])
       : state === "failed"
-        ? time(ledger["failed"] ?? queued?.finishedOn?.toString())
+        ? time(ledger["failed"] ?? queued?.finishedOn)
         : null;
   const nextAttemptAt = time(ledger["next"]);
   return {
@@ -101,7 +101,7 @@ export function jobView(id: string, ledger: Readonly<Record<string, string>>, qu
     result: outcome?.result ?? null,
     failure:
       state === "completed" ? rejection(outcome, finishedAt) : state === "queued" ? null : (failure ?? givenUp(queued)),
-    doors: (ledger["door"] ?? "").split("\n").filter((door) => door !== ""),
+    doors: ledger["door"]?.split("\n") ?? [],
     links: linksOf(id),
   };
 }
@@ -113,7 +113,8 @@ function stateOf(
   failure: Failure | null,
 ): JobState {
   if (outcome !== null) return "completed";
-  switch (queued?.state ?? "gone") {
+  if (queued === null) return ledger["failed"] === undefined ? "queued" : "failed";
+  switch (queued.state) {
     case "active":
       // The ledger hears first how an attempt ended, BullMQ a moment later.
       if (ledger["failed"] !== undefined) return isRetried(ledger, queued) ? "active" : "failed";
@@ -124,7 +125,7 @@ function stateOf(
     case "failed":
       return "failed";
     default:
-      return ledger["failed"] !== undefined && queued === null ? "failed" : "queued";
+      return "queued";
   }
 }
 
@@ -132,9 +133,9 @@ function stateOf(
  * Whether a failed job was taken up again since, in the moment before its next attempt begins. Two signs must agree, for
  * each can deceive: BullMQ may have failed an attempt that the ledger never saw, and the worker's clock may be ahead.
  */
-function isRetried(ledger: Readonly<Record<string, string>>, queued: QueuedJob | null): boolean {
-  if (queued?.processedOn === undefined) return false;
-  return queued.attemptsMade >= Number(ledger["attempts"] ?? 0) && queued.processedOn > Number(ledger["failed"]);
+function isRetried(ledger: Readonly<Record<string, string>>, queued: QueuedJob): boolean {
+  const { attemptsMade, processedOn = 0 } = queued;
+  return attemptsMade >= Number(ledger["attempts"] ?? 0) && processedOn > Number(ledger["failed"]);
 }
 
 function stepsOf(ledger: Readonly<Record<string, string>>): StepView[] {
@@ -163,7 +164,7 @@ function givenUp(queued: QueuedJob | null): Failure | null {
       "Its worker died again and again while it ran. Retry it; if it fails once more, the log has the details under this job's id.",
     vendor: null,
     retryable: true,
-    at: time(queued.finishedOn?.toString()) ?? "",
+    at: time(queued.finishedOn) ?? "",
   };
 }
 
@@ -171,6 +172,6 @@ function linksOf(id: string): JobView["links"] {
   return { self: `/api/jobs/${id}`, events: `/api/jobs/${id}/events` };
 }
 
-function time(ms: string | undefined): string | null {
+function time(ms: string | number | undefined): string | null {
   return ms === undefined ? null : new Date(Number(ms)).toISOString();
 }

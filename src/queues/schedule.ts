@@ -28,8 +28,7 @@ export async function keepSchedule(queue: Queue, schedule: Schedule, sweepEveryM
   });
 }
 
-/** Each job of a schedule makes the next one as it begins: where the next is past and not there, somebody broke the chain. */
+/** Each job of a schedule makes the next one as it begins: where that is not there, somebody broke the chain. */
 async function isComing(queue: Queue, next: number | undefined): Promise<boolean> {
-  if (next === undefined) return false;
-  return next > Date.now() || (await queue.getJob(`repeat:${queue.name}:${String(next)}`)) !== undefined;
+  return (await queue.getJob(`repeat:${queue.name}:${String(next)}`)) !== undefined;
 }

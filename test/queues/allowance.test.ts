@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
 import type { Connection } from "../../src/queues/connection.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
@@ -74,6 +74,19 @@ describe("a vendor's allowance", () => {
     expect(await allowance.used()).toBe(0.5012);
     allowance.tell(0.51);
     expect(await allowance.used()).toBe(0.51);
+  });
+
+  it("is said again where it stays the same, well before the others stop believing it", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    allowance.tell(0.97);
+    await pass();
+    vi.advanceTimersByTime(59_999);
+    allowance.tell(0.97);
+    expect(await redis.hget(KEY, "at")).toBe("1");
+    vi.advanceTimersByTime(1);
+    allowance.tell(0.97);
+    expect(await other.enter(0.95)).toBeGreaterThan(299_000);
   });
 
   it("is forgotten where nobody hears of it for an hour", async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import * as z from "zod";
 import { redisWarnings } from "../../src/queues/connection.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
+import { readStanding } from "../../src/queues/standing.ts";
 import { atServer } from "../redis-cluster.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
@@ -64,6 +65,12 @@ it("goes on where it was once the cluster is whole again, which takes longer tha
   await engine.until(underWay, "completed", "failed");
   await engine.until(await accepted("Ren"), "completed", "failed");
   expect(engine.ends).toEqual(["completed", "completed"]); // at the first attempt
+});
+
+it("tells how the work stands by the one server that has it", async () => {
+  const read = () => readStanding(engine.redis, engine.prefix, ["parcel"]);
+  const standings = await Promise.all(Array.from({ length: 10 }, read));
+  expect(standings.map(({ kinds }) => kinds["parcel"]?.failed)).toEqual(standings.map(() => 0));
 });
 
 it("warns of one server that may lose what it took", async () => {

@@ -1,10 +1,11 @@
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import type { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { connectDoor } from "../../src/queues/connection.ts";
 import { type Follow, openFollow } from "../../src/queues/follow.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
-import type { JobView } from "../../src/queues/job-view.ts";
+import { type JobView, newJobView } from "../../src/queues/job-view.ts";
 import { onCluster, startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
@@ -106,6 +107,142 @@ async function subscribers(): Promise<readonly number[]> {
   const list = (await server.each((one) => one.call("CLIENT", "LIST"))).join("\n");
   return [...list.matchAll(/ sub=(\d+) /g)].map(([, count]) => Number(count)).filter((count) => count > 0);
 }
+
+describe("followed jobs", () => {
+  let own: Follow;
+  let complaints: unknown[];
+  /** Of which jobs it was asked how they are, in order. */
+  let asked: string[];
+  let answer: (id: string) => Promise<JobView | null>;
+  /** How each job is, in the order that listeners heard it; `over` where one heard that. */
+  let heard: string[];
+
+  const view = (id: string, state: JobView["state"] = "queued"): JobView => ({
+    ...newJobView(id, "parcel", "test", new Date(0)),
+    state,
+  });
+  const follows = (id: string) =>
+    own.follow(id, {
+      job: (told) => heard.push(`${id} ${told?.state ?? "gone"}`),
+      over: () => heard.push("over"),
+    });
+  /** Lets everything happen that waits for nobody. */
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  /** The time goes by after which all are looked at again. */
+  const pass = async () => {
+    vi.advanceTimersByTime(15_000);
+    await settle();
+  };
+  /** Three jobs are followed, and were read as they began to be. */
+  const began = async () => {
+    follows("first");
+    await expect.poll(() => asked.length).toBe(onCluster ? 1 : 2); // before it listened, and since
+    follows("second");
+    follows("third");
+    await expect.poll(() => heard.slice(-2)).toEqual(["second queued", "third queued"]);
+    await settle();
+    [asked, heard] = [[], []];
+  };
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    [complaints, asked, heard] = [[], [], []];
+    answer = async (id) => view(id);
+    own = openFollow({
+      redis: door,
+      channel: (id) => `${engine.prefix}:${id}`,
+      read: async (id) => {
+        asked.push(id);
+        return await answer(id);
+      },
+      complain: (error) => complaints.push(error),
+    });
+  });
+  afterEach(() => {
+    own.close();
+    vi.useRealTimers();
+  });
+
+  it("are looked at one after the other, and no more of them once one could not be read", async () => {
+    await began();
+    answer = async () => {
+      throw new Error("Redis is away");
+    };
+    await pass();
+    expect([asked, heard]).toEqual([["first"], []]);
+    answer = async (id) => view(id, "active");
+    asked = [];
+    await pass();
+    expect(asked).toEqual(["first", "second", "third"]);
+    expect(heard).toEqual(["first active", "second active", "third active"]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("are looked at though one of them takes long to be read", async () => {
+    await began();
+    const long = Promise.withResolvers<JobView>();
+    answer = async (id) => (id === "first" ? await long.promise : view(id));
+    await pass();
+    await pass();
+    expect(asked).toEqual(["first", "second", "third"]);
+    long.resolve(view("first"));
+  });
+
+  it("are read again where they may have changed while they were being read, and nobody hears the half of it", async () => {
+    await began();
+    const before = Promise.withResolvers<JobView>();
+    answer = async (id) => (id === "first" ? await before.promise : view(id));
+    await pass();
+    await pass();
+    answer = async (id) => view(id, "active");
+    before.resolve(view("first", "retrying"));
+    await settle();
+    expect(heard.filter((told) => told.startsWith("first"))).toEqual(["first active"]);
+  });
+
+  it("are read for one more listener, who hears at once how they are", async () => {
+    await began();
+    follows("second");
+    await settle();
+    expect(asked).toEqual(["second"]);
+    expect(heard).toEqual(["second queued", "second queued"]);
+  });
+
+  it("are read by nobody any more once it is over, and what was just read is told to nobody", async () => {
+    await began();
+    const last = Promise.withResolvers<JobView>();
+    answer = async () => await last.promise;
+    await pass();
+    own.close();
+    last.resolve(view("first", "active"));
+    await settle();
+    expect([asked, heard]).toEqual([["first"], ["over", "over", "over"]]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  // On a cluster it listens on the connection that it was given.
+  it.skipIf(onCluster)("may be left before it has a connection, which then subscribes to none", async () => {
+    const made = vi.spyOn(door, "duplicate");
+    follows("first")();
+    const connection = made.mock.results[0]?.value as Redis; // what `duplicate` makes
+    made.mockRestore();
+    await once(connection, "ready");
+    follows("second");
+    await expect.poll(() => heard.includes("second queued")).toBe(true);
+    expect(await subscribers()).toEqual([1]);
+    expect(complaints).toEqual([]);
+  });
+
+  it.skipIf(onCluster)(
+    "are complained about where the connection is lost on which their changes are told",
+    async () => {
+      await began();
+      await server.kill();
+      await expect.poll(() => complaints.length).toBeGreaterThan(0);
+      await server.restart();
+    },
+  );
+});
 
 it("tells a listener how its job stands, then each change, to its end", async () => {
   const id = await accepted("Naoko");

@@ -83,6 +83,23 @@ describe("what of a job is news", () => {
     expect(heard([active, anew]).slice(-2)).toEqual(["state active", "step weigh active"]);
   });
 
+  it("is why a job waits and until when, and another reason is news", () => {
+    const told = (view: JobView, last: string) => newsOf(view, last).filter(({ event }) => event === "state");
+    const [first, ...none] = told(retrying, "");
+    const { nextAttemptAt } = retrying;
+    expect(none).toEqual([]);
+    expect(first?.data).toEqual({ state: "retrying", attempts: 1, nextAttemptAt, failure });
+    const other = { ...failure, code: "y" };
+    const [second] = told({ ...retrying, failure: other }, first?.id ?? "");
+    expect(second?.data).toEqual({ state: "retrying", attempts: 1, nextAttemptAt, failure: other });
+  });
+
+  it("is nothing of a failure while the job is under way again, nor of one that never was", () => {
+    for (const view of [active, again])
+      expect(newsOf(view, "").at(0)?.data).toStrictEqual({ state: "active", attempts: view.attempts });
+    expect(newsOf(queued, "").at(0)?.data).toStrictEqual({ state: "queued", attempts: 0 });
+  });
+
   it("is not that a job waits a little longer for its turn", () => {
     const longer = { ...retrying, nextAttemptAt: new Date(6000).toISOString() };
     expect(heard([retrying, longer])).toEqual(heard([retrying]));
@@ -97,5 +114,6 @@ describe("what of a job is news", () => {
       "state failed",
       "end failed",
     ]);
+    expect(heard([failed, failedAgain]).slice(-2)).toEqual(["state failed", "end failed"]); // nobody looked in between
   });
 });
