@@ -12,7 +12,7 @@ import { script } from "./script.ts";
 /** Puts a failed job back into its queue; false where it has not failed (any more), and nothing is done. */
 export async function retryFailed(queue: Queue, id: string): Promise<boolean> {
   const job = await queue.getJob(id);
-  if (job === undefined || job === null) return false;
+  if (job === undefined) return false;
   try {
     await job.retry("failed");
     return true;

@@ -122,6 +122,27 @@ describe("a failed job that is closed", () => {
   });
 });
 
+describe("a failed job that is retried", () => {
+  it("is let be where it was taken out of its queue", async () => {
+    const id = await failed("Kyoto");
+    await queue().remove(id);
+    expect(await retryFailed(queue(), id)).toBe(false);
+  });
+
+  it("is not passed over where Redis takes no writes: whoever asked hears of that, and asks again", async () => {
+    const id = await failed("Kyoto");
+    answer = "taken";
+    await redis.each((server) => server.config("SET", "min-replicas-to-write", "1"));
+    try {
+      await expect(retryFailed(queue(), id)).rejects.toThrow("NOREPLICAS");
+    } finally {
+      await redis.each((server) => server.config("SET", "min-replicas-to-write", "0"));
+    }
+    expect(await retryFailed(queue(), id)).toBe(true);
+    await engine.until(id, "completed");
+  });
+});
+
 describe("what a failed job was asked", () => {
   const other = { to: "Kyoto", sender: "Sato", weighed: true };
 
