@@ -93,6 +93,7 @@ const forget = script(`${GROUPING}
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 0 end
 leave_group(ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1]) -- its ledger may be gone
+drop_empty(KEYS[2])
 return 1
 `);
 
