@@ -14,6 +14,8 @@ let engine: Engine;
 let answer: "taken" | "refused" | "lost";
 /** Who got a parcel. */
 let sent: string[];
+/** What happens to a job after the ledger has heard that it failed, and before BullMQ does. */
+let meanwhile: (id: string) => Promise<void>;
 
 const parcel = defineJobKind({
   name: "parcel",
@@ -45,10 +47,19 @@ afterAll(() => redis.stop());
 beforeEach(async () => {
   sent = [];
   answer = "refused";
+  meanwhile = async () => undefined;
   engine = await openEngine({
     redis,
     kinds: [parcel],
     services: () => ({}),
+    ledgerOfWorkers: (ledger) => ({
+      ...ledger,
+      async pause(keys, ...rest) {
+        const paused = await ledger.pause(keys, ...rest);
+        await meanwhile(keys.id);
+        return paused;
+      },
+    }),
     timing: { leaseMs: 400, settleMs: 60_000 },
   });
   engine.work();
@@ -161,6 +172,16 @@ describe("what a failed job was asked", () => {
     expect(await rewriteFailed(place(retried), other)).toBe(false);
     expect((await queue().getJob(retried))?.data).toMatchObject({ to: "Kobe" });
   });
+});
+
+it("a job of whose failure BullMQ has not heard yet stays in its failure group", async () => {
+  meanwhile = async (id) => {
+    const [group] = await openFailureGroups(engine).list();
+    await forgetFailed(place(id), group?.id ?? "");
+  };
+  const id = await failed("Kyoto");
+  const [group] = await openFailureGroups(engine).list();
+  expect(await openFailureGroups(engine).jobs(group?.id ?? "", 0, 10)).toEqual([id]);
 });
 
 it("a job that was taken out of its queue by hand leaves its failure group, and one that stands there by right stays", async () => {
