@@ -71,7 +71,7 @@ export async function answerDryRuns(
   complain: (error: unknown) => void,
   stopping: AbortSignal,
 ): Promise<void> {
-  stopping.addEventListener("abort", () => listening.disconnect(), { once: true });
+  stopping.addEventListener("abort", () => listening.disconnect());
   const answer = async (id: string) => {
     const asked = await redis.get(questionOf(prefix, id));
     if (asked === null) return; // nobody waits for it any more
