@@ -83,9 +83,9 @@ export async function answerDryRuns(
   while (!stopping.aborted) {
     try {
       if (underWay.size >= AT_ONCE) await Promise.race(underWay);
-      const [, id] = (await listening.blpop(listOf(prefix), LISTEN_S)) ?? [];
-      if (id === undefined) continue;
-      const one = answer(id).catch(complain);
+      const heard = await listening.blpop(listOf(prefix), LISTEN_S);
+      if (heard === null) continue;
+      const one = answer(heard[1]).catch(complain);
       underWay.add(one);
       void one.finally(() => underWay.delete(one));
     } catch (error) {

@@ -47,8 +47,7 @@ const planOf = (outcome: string): Plan => ({
   ending: { state: "completed", outcome, result: { parcelId: 7 }, failure: null },
 });
 const parcel = (id: string): Rehearsed => ({ kind: "parcel", id, data: { to: "sealed:v1:x" }, lookFirst: true });
-const ask = async (id: string, waitMs?: number) =>
-  await openDryRuns({ redis, prefix, ...(waitMs !== undefined && { waitMs }) }).ask(parcel(id));
+const ask = async (id: string, waitMs = 5000) => await openDryRuns({ redis, prefix, waitMs }).ask(parcel(id));
 
 /** A worker answers from now on. */
 function answer(): void {
@@ -182,5 +181,15 @@ describe("a worker that answers dry runs", () => {
     await redis.del(prefix + questions);
     expect(await ask("one")).toEqual(planOf("one"));
     expect(complaints).toHaveLength(1);
+  });
+
+  it("that is asked to stop amid trouble does not wait for its end", async () => {
+    await redis.set(prefix + questions, "not what belongs there");
+    answer();
+    await expect.poll(() => complaints.length, SOON).toBe(1);
+    stopping.abort();
+    let over = false;
+    void answering?.then(() => (over = true));
+    await expect.poll(() => over, { timeout: 700, interval: 10 }).toBe(true); // it would try again after a second
   });
 });
