@@ -62,7 +62,7 @@ function answer(): void {
   );
 }
 const keys = async () => (await server.each((one) => one.keys(`${prefix}*`))).flat();
-const questions = `:dry-runs`;
+const questions = ":dry-runs";
 const SOON = { timeout: 10_000, interval: 10 };
 
 /** A plan that is not ready before the test says so. */
@@ -116,9 +116,10 @@ describe("a dry run that is asked for", () => {
       return planOf(id);
     };
     answer();
-    const [one, two] = await Promise.all([ask("one", 500), ask("two")]);
-    expect([one, two]).toEqual([null, planOf("two")]);
-    expect(complaints).toEqual(["Error: no kind is called so"]);
+    await redis.set(`${prefix}:dry-run:one`, JSON.stringify(parcel("one")));
+    await redis.rpush(prefix + questions, "one");
+    expect(await ask("two")).toEqual(planOf("two"));
+    await expect.poll(() => complaints, SOON).toEqual(["Error: no kind is called so"]);
   });
 });
 

@@ -155,7 +155,8 @@ it("a group of which the last job is gone, with its ledger, begins anew at the n
   refused.set("send", "no-stamp");
   const id = await failed("Kyoto");
   const [before] = await groups.list();
-  await expect.poll(() => queueOf("parcel").remove(id)).toBe(1); // BullMQ hears of a failure a moment after the ledger
+  // BullMQ hears of a failure a moment after the ledger.
+  await expect.poll(() => queueOf("parcel").remove(id), { timeout: 10_000 }).toBe(1);
   await engine.redis.del(`${engine.prefix}:ledger:${id}`); // as at the end of its time
   await forgetFailed({ ...engine, queue: queueOf("parcel"), id }, before?.id ?? "");
   expect(await groups.list()).toEqual([]);

@@ -56,6 +56,8 @@ const letter: AnyJobKind = defineJobKind({
   run: async () => ({ outcome: "done", result: {} }),
 });
 
+const SOON = { timeout: 10_000, interval: 10 };
+
 beforeAll(async () => {
   server = await startRedis();
 });
@@ -218,17 +220,17 @@ describe("a request", () => {
 
     refuse = true;
     engine.work();
-    await expect.poll(async () => await queue?.getJobState(id)).toBe("failed");
+    await expect.poll(async () => await queue?.getJobState(id), SOON).toBe("failed");
     refuse = false;
     await (await queue?.getJob(id))?.retry();
-    await expect.poll(async () => await queue?.getJobState(id)).toBe("completed");
+    await expect.poll(async () => await queue?.getJobState(id), SOON).toBe("completed");
     await queue?.remove(id);
     expect(await again()).toMatchObject({ how: "under-way", job: { id, state: "completed" }, withThis: false });
     expect(await queue?.getJob(id)).toBeUndefined();
 
     refuse = true;
     const failed = jobOf(await engine.accept(parcel, { to: "Ren" })).id;
-    await expect.poll(async () => await queue?.getJobState(failed)).toBe("failed");
+    await expect.poll(async () => await queue?.getJobState(failed), SOON).toBe("failed");
     await queue?.remove(failed);
     expect(await engine.accept(parcel, { to: "Ren" }, { unless: ["failed"] })).toMatchObject({
       how: "under-way",

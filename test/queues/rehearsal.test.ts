@@ -143,6 +143,8 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
+const SOON = { timeout: 10_000, interval: 10 };
+
 /** Tries out what a queue keeps, or would keep. */
 async function tryOut(id: string, data: unknown, { kind = "parcel", lookFirst = false } = {}): Promise<Plan> {
   const setting = {
@@ -170,7 +172,7 @@ async function accepted(payload: object = { to: "Kyoto" }): Promise<string> {
 }
 /** Resolves once the job stands so with BullMQ too. */
 async function ended(id: string, state: "failed" | "completed", kind = "parcel"): Promise<void> {
-  await expect.poll(async () => await queue(kind).getJobState(id), { timeout: 10_000, interval: 10 }).toBe(state);
+  await expect.poll(async () => await queue(kind).getJobState(id), SOON).toBe(state);
 }
 const stepsOf = ({ steps }: Plan) => steps.map(({ name, how }) => `${name}: ${how}`);
 const writesOf = ({ writes }: Plan) => writes.map(({ operation, to }) => `${operation} ${to}`);
@@ -301,7 +303,7 @@ describe("a job that has begun", () => {
     const id = await accepted();
     await ended(id, "failed");
     await retryFailed(queue("parcel"), id);
-    await expect.poll(async () => (await engine.job(id)).failure?.code).toBe("in-doubt");
+    await expect.poll(async () => (await engine.job(id)).failure?.code, SOON).toBe("in-doubt");
     await ended(id, "failed");
     const since = new Date((await engine.job(id)).steps.find(({ name }) => name === "stamp")?.at ?? 0);
     await engine.ledger.settle(queue("parcel"), id, { step: "stamp", since }, { happened: true, id: "S-1" });
@@ -396,7 +398,7 @@ describe("what is handed on", () => {
   it("unless it is done, is not handed on where it is", async () => {
     engine.work();
     await engine.accept(letter, { about: "the weather", to: "Kyoto" });
-    await expect.poll(async () => await queue("letter").getCompletedCount(), { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => await queue("letter").getCompletedCount(), SOON).toBe(1);
     expect(writesOf(await tryOutAnew({ to: "Kyoto", unless: ["done"] }))).toEqual(["send SendParcel"]);
     expect(writesOf(await tryOutAnew({ to: "Kyoto" }))).toEqual(["send SendParcel", "hand on letter"]);
   });
