@@ -71,7 +71,7 @@ export async function answerDryRuns(
   complain: (error: unknown) => void,
   stopping: AbortSignal,
 ): Promise<void> {
-  stopping.addEventListener("abort", () => listening.disconnect(), { once: true });
+  stopping.addEventListener("abort", () => listening.disconnect());
   const answer = async (id: string) => {
     const asked = await redis.get(questionOf(prefix, id));
     if (asked === null) return; // nobody waits for it any more
@@ -83,9 +83,9 @@ export async function answerDryRuns(
   while (!stopping.aborted) {
     try {
       if (underWay.size >= AT_ONCE) await Promise.race(underWay);
-      const [, id] = (await listening.blpop(listOf(prefix), LISTEN_S)) ?? [];
-      if (id === undefined) continue;
-      const one = answer(id).catch(complain);
+      const heard = await listening.blpop(listOf(prefix), LISTEN_S);
+      if (heard === null) continue;
+      const one = answer(heard[1]).catch(complain);
       underWay.add(one);
       void one.finally(() => underWay.delete(one));
     } catch (error) {

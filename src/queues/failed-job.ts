@@ -12,7 +12,7 @@ import { script } from "./script.ts";
 /** Puts a failed job back into its queue; false where it has not failed (any more), and nothing is done. */
 export async function retryFailed(queue: Queue, id: string): Promise<boolean> {
   const job = await queue.getJob(id);
-  if (job === undefined || job === null) return false;
+  if (job === undefined) return false;
   try {
     await job.retry("failed");
     return true;
@@ -88,15 +88,20 @@ export async function rewriteFailed({ redis, prefix, queue, id }: Place, payload
   return (await rewrite(redis, keys, [id, JSON.stringify(payload)])) === 1;
 }
 
-/** KEYS: ledger, failure group, BullMQ's failed jobs. ARGV: id. */
+/**
+ * KEYS: ledger, failure group, BullMQ's failed jobs, its active ones. ARGV: id. One that is active is let be: either BullMQ has yet
+ * to hear that it failed, or the attempt that begins takes it out.
+ */
 const forget = script(`${GROUPING}
-if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 0 end
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) or redis.call('LPOS', KEYS[4], ARGV[1]) then return 0 end
 leave_group(ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1]) -- its ledger may be gone
+drop_empty(KEYS[2])
 return 1
 `);
 
 /** Takes a job out of a failure group where it stands there no more by right: it went by a way that its ledger was not told of. */
 export async function forgetFailed({ redis, prefix, queue, id }: Place, group: string): Promise<void> {
-  await forget(redis, [`${prefix}:ledger:${id}`, `${prefix}:groups:${group}`, queue.toKey("failed")], [id]);
+  const lists = [queue.toKey("failed"), queue.toKey("active")];
+  await forget(redis, [`${prefix}:ledger:${id}`, `${prefix}:groups:${group}`, ...lists], [id]);
 }

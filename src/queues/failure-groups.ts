@@ -17,6 +17,12 @@ local function group_index(group)
   return string.match(group, '^(.+):')
 end
 
+local function drop_empty(group)
+  if redis.call('EXISTS', group) == 1 then return end
+  redis.call('DEL', group .. ':about', group .. ':whose')
+  redis.call('ZREM', group_index(group), string.sub(group, #group_index(group) + 2))
+end
+
 local function leave_group(id)
   local stands = redis.call('HMGET', KEYS[1], 'group', 'whose')
   local group, whose = stands[1], stands[2]
@@ -24,10 +30,7 @@ local function leave_group(id)
   redis.call('HDEL', KEYS[1], 'group', 'whose')
   if redis.call('ZREM', group, id) == 0 then return end
   if redis.call('HINCRBY', group .. ':whose', whose, -1) <= 0 then redis.call('HDEL', group .. ':whose', whose) end
-  if redis.call('EXISTS', group) == 0 then
-    redis.call('DEL', group .. ':about', group .. ':whose')
-    redis.call('ZREM', group_index(group), string.sub(group, #group_index(group) + 2))
-  end
+  drop_empty(group)
 end
 
 local function join_group(id, group, whose, now, failure, kept)
@@ -74,11 +77,16 @@ export function groupKey(prefix: string, { kind, step, code }: Cause): string {
 
 const idOf = ({ kind, step, code }: Cause) => [kind, step ?? "", code].map(encodeURIComponent).join("~");
 
+/** Null for what is no group's id: it comes from addresses, which people may change. */
 function causeOf(id: string): Cause | null {
-  if (!/^(?:[\w.~!*'()-]|%[0-9A-F]{2})+$/.test(id)) return null;
-  const [kind, step, code] = id.split("~").map(decodeURIComponent);
-  if (kind === undefined || step === undefined || code === undefined) return null;
-  return { kind, step: step === "" ? null : step, code };
+  try {
+    const [kind = "", step = "", code = ""] = id.split("~").map(decodeURIComponent);
+    const cause = { kind, step: step === "" ? null : step, code };
+    if (idOf(cause) === id) return cause;
+  } catch {
+    // no text is written so
+  }
+  return null;
 }
 
 export type FailureGroups = ReturnType<typeof openFailureGroups>;
@@ -95,7 +103,7 @@ export function openFailureGroups({ redis, prefix }: { redis: Connection; prefix
       redis.hgetall(`${keyOf(id)}:about`),
     ]);
     const { first, last, failure } = about;
-    if (jobs === 0 || failure === undefined) return null;
+    if (failure === undefined) return null;
     return {
       id,
       ...cause,

@@ -173,8 +173,8 @@ function anotherAtWork(): UnavailableError {
 
 /** A step as the ledger's scripts keep it (`ledger-hash.ts`), as far as a dry run goes by it. */
 interface StepKept {
-  readonly state: "active" | "done" | "in-doubt";
   readonly effect?: boolean;
+  /** Where it is done. */
   readonly result?: string;
   readonly said?: string;
   readonly lands?: number;
@@ -190,5 +190,5 @@ function stepsIn(record: Readonly<Record<string, string>>): ReadonlyMap<string, 
 function rememberedOf(steps: ReadonlyMap<string, StepKept>): Remembered {
   const all = [...steps];
   if (!all.some(([, { effect }]) => effect === true)) return new Map();
-  return new Map(all.map(([name, { state, result }]) => [name, state === "done" ? (result ?? null) : null]));
+  return new Map(all.map(([name, { result }]) => [name, result ?? null]));
 }

@@ -51,10 +51,14 @@ export function openRetryAll({
   redis,
   prefix,
   queues,
+  tickMs = TICK_MS,
+  lookMs = IDLE_LOOK_MS,
 }: {
   redis: Connection;
   prefix: string;
   queues: () => ReadonlyMap<string, Queue> | undefined;
+  tickMs?: number;
+  lookMs?: number;
 }) {
   const keyOf = (id: string) => `${prefix}:bulk:${id}`;
   const ledgerOf = (job: string) => `${prefix}:ledger:${job}`;
@@ -79,7 +83,8 @@ export function openRetryAll({
     const todo = `${keyOf(bulk.id)}:todo`;
     const next = await redis.zrange(todo, "0", String(count - 1));
     // A process that dies in between leaves some of these to be retried once more, which then have not failed: nothing happens.
-    await Promise.all(next.map((job) => redis.hset(ledgerOf(job), "bulk", keyOf(bulk.id))));
+    // One that another run has retried is told to that one if it fails again.
+    await Promise.all(next.map((job) => redis.hsetnx(ledgerOf(job), "bulk", keyOf(bulk.id))));
     const retried = await Promise.all(next.map((job) => retryFailed(queue, job)));
     const dealtWith = next.filter((_job, at) => retried[at] === false);
     await Promise.all(
@@ -92,7 +97,7 @@ export function openRetryAll({
     if (next.length > 0) {
       await redis.zrem(todo, ...next);
       await redis.hincrby(keyOf(bulk.id), "retried", next.length - gone);
-      if (gone > 0) await redis.hincrby(keyOf(bulk.id), "gone", gone);
+      await redis.hincrby(keyOf(bulk.id), "gone", gone);
     }
     if (next.length === count) return;
     await redis.hset(keyOf(bulk.id), "state", "done");
@@ -101,7 +106,7 @@ export function openRetryAll({
 
   const isMine = async (id: string): Promise<boolean> => {
     const lease = `${keyOf(id)}:lease`;
-    if ((await redis.set(lease, me, "PX", LEASE_MS, "NX")) === "OK") return true;
+    await redis.set(lease, me, "PX", LEASE_MS, "NX");
     if ((await redis.get(lease)) !== me) return false;
     await redis.pexpire(lease, LEASE_MS);
     return true;
@@ -152,14 +157,14 @@ export function openRetryAll({
         return [];
       };
       while (!stopping.aborted) {
-        let wait = IDLE_LOOK_MS;
+        let wait = lookMs;
         for (const id of await redis.smembers(open).catch(forgiven)) {
           try {
             const bulk = await read(id);
             if (bulk === null) await redis.srem(open, id);
             if (bulk?.state !== "running" || !(await isMine(id))) continue;
-            wait = TICK_MS;
-            const due = (owed.get(id) ?? 0) + (bulk.rate * TICK_MS) / 1000;
+            wait = tickMs;
+            const due = (owed.get(id) ?? 0) + (bulk.rate * tickMs) / 1000;
             owed.set(id, due % 1);
             if (due >= 1) await advance(bulk, Math.floor(due));
           } catch (error) {

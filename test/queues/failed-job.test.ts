@@ -14,6 +14,8 @@ let engine: Engine;
 let answer: "taken" | "refused" | "lost";
 /** Who got a parcel. */
 let sent: string[];
+/** What happens to a job after the ledger has heard that it failed, and before BullMQ does. */
+let meanwhile: (id: string) => Promise<void>;
 
 const parcel = defineJobKind({
   name: "parcel",
@@ -45,11 +47,20 @@ afterAll(() => redis.stop());
 beforeEach(async () => {
   sent = [];
   answer = "refused";
+  meanwhile = async () => undefined;
   engine = await openEngine({
     redis,
     kinds: [parcel],
     services: () => ({}),
-    timing: { leaseMs: 400, settleMs: 60_000 },
+    ledgerOfWorkers: (ledger) => ({
+      ...ledger,
+      async pause(keys, ...rest) {
+        const paused = await ledger.pause(keys, ...rest);
+        await meanwhile(keys.id);
+        return paused;
+      },
+    }),
+    timing: { leaseMs: 20_000, settleMs: 60_000 }, // no claim is late, however busy the machine
   });
   engine.work();
 });
@@ -122,6 +133,27 @@ describe("a failed job that is closed", () => {
   });
 });
 
+describe("a failed job that is retried", () => {
+  it("is let be where it was taken out of its queue", async () => {
+    const id = await failed("Kyoto");
+    await queue().remove(id);
+    expect(await retryFailed(queue(), id)).toBe(false);
+  });
+
+  it("is not passed over where Redis takes no writes: whoever asked hears of that, and asks again", async () => {
+    const id = await failed("Kyoto");
+    answer = "taken";
+    await redis.each((server) => server.config("SET", "min-replicas-to-write", "1"));
+    try {
+      await expect(retryFailed(queue(), id)).rejects.toThrow("NOREPLICAS");
+    } finally {
+      await redis.each((server) => server.config("SET", "min-replicas-to-write", "0"));
+    }
+    expect(await retryFailed(queue(), id)).toBe(true);
+    await engine.until(id, "completed");
+  });
+});
+
 describe("what a failed job was asked", () => {
   const other = { to: "Kyoto", sender: "Sato", weighed: true };
 
@@ -140,6 +172,16 @@ describe("what a failed job was asked", () => {
     expect(await rewriteFailed(place(retried), other)).toBe(false);
     expect((await queue().getJob(retried))?.data).toMatchObject({ to: "Kobe" });
   });
+});
+
+it("a job of whose failure BullMQ has not heard yet stays in its failure group", async () => {
+  meanwhile = async (id) => {
+    const [group] = await openFailureGroups(engine).list();
+    await forgetFailed(place(id), group?.id ?? "");
+  };
+  const id = await failed("Kyoto");
+  const [group] = await openFailureGroups(engine).list();
+  expect(await openFailureGroups(engine).jobs(group?.id ?? "", 0, 10)).toEqual([id]);
 });
 
 it("a job that was taken out of its queue by hand leaves its failure group, and one that stands there by right stays", async () => {

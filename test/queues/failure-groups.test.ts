@@ -4,7 +4,7 @@ import { RejectedError } from "../../src/domain/errors.ts";
 import { findable } from "../../src/domain/findable.ts";
 import type { Queue } from "bullmq";
 import { forgetFailed } from "../../src/queues/failed-job.ts";
-import { type FailureGroups, openFailureGroups } from "../../src/queues/failure-groups.ts";
+import { type FailureGroups, groupKey, openFailureGroups } from "../../src/queues/failure-groups.ts";
 import { type Finding, openFinding } from "../../src/queues/finding.ts";
 import { defineJobKind } from "../../src/queues/job-kind.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
@@ -149,6 +149,39 @@ it("a job that fails otherwise after its retry is in the group of that cause alo
     .poll(async () => (await groups.list()).map(({ code, jobs }) => [code, jobs]))
     .toEqual([["too-heavy", 1]]);
   expect((await readStory(engine.redis, engine.prefix, id)).map((event) => event.what)).toEqual(["failed", "failed"]);
+});
+
+it("a group of which the last job is gone, with its ledger, begins anew at the next failure", async () => {
+  refused.set("send", "no-stamp");
+  const id = await failed("Kyoto");
+  const [before] = await groups.list();
+  // BullMQ hears of a failure a moment after the ledger.
+  await expect.poll(() => queueOf("parcel").remove(id), { timeout: 10_000 }).toBe(1);
+  await engine.redis.del(`${engine.prefix}:ledger:${id}`); // as at the end of its time
+  await forgetFailed({ ...engine, queue: queueOf("parcel"), id }, before?.id ?? "");
+  expect(await groups.list()).toEqual([]);
+  await failed("Nara", "Suzuki");
+  const [after] = await groups.list();
+  expect(after).toMatchObject({ id: before?.id, jobs: 1, customers: 1, firstAt: after?.lastAt });
+});
+
+it("a group that was kept for as long as failed jobs are is gone from the list", async () => {
+  refused.set("send", "no-stamp");
+  await failed("Kyoto");
+  refused.set("weigh", "no-stamp");
+  await failed("Nara");
+  const key = groupKey(engine.prefix, { kind: "parcel", step: "send", code: "no-stamp" });
+  await engine.redis.del(key, `${key}:about`, `${key}:whose`); // as at the end of their time
+  expect(await groups.list()).toMatchObject([{ step: "weigh" }]);
+});
+
+it("an address that is no group's finds none", async () => {
+  refused.set("send", "no-stamp");
+  await failed("Kyoto");
+  const [group] = await groups.list();
+  expect(await groups.read(group?.id ?? "")).toEqual(group);
+  const others = ["", "parcel", "parcel~send~too-heavy", `${group?.id}~`, `${group?.id}:about`, "parcel~send~%FF"];
+  for (const id of others) expect(await groups.read(id), id).toBeNull();
 });
 
 it("a job is found by what it was asked, by what it learned and by what it made, and by nothing less", async () => {

@@ -2,10 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import * as z from "zod";
 import { RejectedError } from "../../src/domain/errors.ts";
 import { personal } from "../../src/domain/personal.ts";
-import type { Acceptance } from "../../src/queues/intake.ts";
+import { type Acceptance, NotAcceptedError, openIntake } from "../../src/queues/intake.ts";
 import { type AnyJobKind, defineJobKind, type IfInDoubt } from "../../src/queues/job-kind.ts";
+import type { Ledger } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, openEngine, SEALING } from "./engine.ts";
 
 let server: TestRedis;
 let engine: Engine;
@@ -20,7 +21,12 @@ const find: IfInDoubt<string> = { find: async () => parcels[0] };
 const parcel: AnyJobKind = defineJobKind({
   name: "parcel",
   purpose: "Send a parcel",
-  payload: z.strictObject({ to: z.string(), household: z.string().optional(), note: personal(z.string()).optional() }),
+  payload: z.strictObject({
+    to: z.string(),
+    household: z.string().optional(),
+    note: personal(z.string()).optional(),
+    form: personal(z.json()).optional(),
+  }),
   key: ({ to }) => to,
   account: ({ household = "Sato" }) => household,
   routes: [],
@@ -39,13 +45,26 @@ const parcel: AnyJobKind = defineJobKind({
   },
 });
 
+/** One letter a person, whenever it was written. */
+const letter: AnyJobKind = defineJobKind({
+  name: "letter",
+  purpose: "Send a letter",
+  payload: z.strictObject({ to: z.string(), written: z.string() }),
+  key: ({ to }) => to,
+  asked: ({ to }) => to,
+  routes: [],
+  run: async () => ({ outcome: "done", result: {} }),
+});
+
+const SOON = { timeout: 10_000, interval: 10 };
+
 beforeAll(async () => {
   server = await startRedis();
 });
 afterAll(() => server.stop());
 beforeEach(async () => {
   [parcels, refuse, atOnce, mostAtOnce] = [[], false, 0, 0];
-  engine = await openEngine({ redis: server, kinds: [parcel], services: () => ({}) });
+  engine = await openEngine({ redis: server, kinds: [parcel, letter], services: () => ({}) });
 });
 afterEach(() => engine.close());
 
@@ -85,6 +104,27 @@ describe("a request", () => {
       ids.map(async (id): Promise<unknown> => (await engine.queues.get("parcel")?.getJob(id))?.data),
     );
     expect(payloads).toEqual(people.filter((to) => to !== "person 7").map((to) => ({ to })));
+  });
+
+  it("that comes with many others goes to Redis with them, a hundred at a time and each kind by itself", async () => {
+    const { redis, ledger, queues } = engine;
+    const together: number[] = [];
+    const counted: Ledger = {
+      ...ledger,
+      accept: (queue, candidates) => {
+        together.push(candidates.length);
+        return ledger.accept(queue, candidates);
+      },
+    };
+    const intake = openIntake({ redis, ledger: counted, sealing: SEALING, queues: () => queues });
+    const people = Array.from({ length: 250 }, (_, at) => `person ${at}`);
+    await Promise.all([
+      ...people.map((to) => intake.accept(parcel, { to }, { door: "portal" })),
+      intake.accept(letter, { to: "Naoko", written: "Monday" }, { door: "portal" }),
+    ]);
+    expect(together).toEqual([100, 100, 50, 1]);
+    await intake.accept(parcel, { to: "Naoko" }, { door: "portal" });
+    expect(together).toEqual([100, 100, 50, 1, 1]);
   });
 
   it("for what has ended is a new job, which looks before it writes", async () => {
@@ -156,10 +196,48 @@ describe("a request", () => {
     const lost = jobOf(await engine.accept(parcel, { to: "Naoko" }));
     await engine.queues.get("parcel")?.remove(lost.id);
     const next = await engine.accept(parcel, { to: "Naoko" });
-    expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" } });
+    expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued" }, withThis: true });
     engine.work();
     await engine.until(lost.id, "completed");
     expect(parcels).toEqual(["Naoko"]);
+  });
+
+  it("of which the job is gone, ledger and all, is put into the queue again under the same id", async () => {
+    const lost = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    await engine.queues.get("parcel")?.remove(lost.id);
+    await engine.redis.del(`${engine.prefix}:ledger:${lost.id}`);
+    expect(await engine.intake.known(parcel, { to: "Naoko" }, { door: "portal" })).toBeNull();
+    const next = await engine.accept(parcel, { to: "Naoko" }, { door: "portal" });
+    expect(next).toMatchObject({ how: "under-way", job: { id: lost.id, state: "queued", doors: ["portal"] } });
+    expect((await engine.queues.get("parcel")?.getJob(lost.id))?.data).toEqual({ to: "Naoko" });
+  });
+
+  it("of which the job waits, has failed or is done is answered with that one, and put into no queue again", async () => {
+    const queue = engine.queues.get("parcel");
+    const again = async () => await engine.accept(parcel, { to: "Naoko" }, { unless: ["done", "failed"] });
+    const { id } = jobOf(await again());
+    expect(await again()).toMatchObject({ how: "under-way", job: { id, state: "queued" }, withThis: false });
+
+    refuse = true;
+    engine.work();
+    await expect.poll(async () => await queue?.getJobState(id), SOON).toBe("failed");
+    refuse = false;
+    await (await queue?.getJob(id))?.retry();
+    await expect.poll(async () => await queue?.getJobState(id), SOON).toBe("completed");
+    await queue?.remove(id);
+    expect(await again()).toMatchObject({ how: "under-way", job: { id, state: "completed" }, withThis: false });
+    expect(await queue?.getJob(id)).toBeUndefined();
+
+    refuse = true;
+    const failed = jobOf(await engine.accept(parcel, { to: "Ren" })).id;
+    await expect.poll(async () => await queue?.getJobState(failed), SOON).toBe("failed");
+    await queue?.remove(failed);
+    expect(await engine.accept(parcel, { to: "Ren" }, { unless: ["failed"] })).toMatchObject({
+      how: "under-way",
+      job: { id: failed, state: "failed" },
+      withThis: false,
+    });
+    expect(await queue?.getJob(failed)).toBeUndefined();
   });
 
   it("of which the job was taken out of the queue keeps no retried job waiting, and is answered with what that one did", async () => {
@@ -178,6 +256,34 @@ describe("a request", () => {
     await queue?.add("parcel", { to: "Naoko" }, { jobId: lost.id }); // as the next request with its key would do
     expect(await engine.until(lost.id, "completed")).toMatchObject({ attempts: 0, result: { sent: "Naoko" } });
     expect(parcels).toEqual(["Naoko"]);
+  });
+});
+
+describe("what Redis is not to take", () => {
+  it("is a payload of more than 64 KiB", async () => {
+    const around = Buffer.byteLength(JSON.stringify({ to: "" }));
+    const largest = "語".repeat(10).padEnd(64 * 1024 - around - 20, "x"); // a sign of Japanese is three bytes
+    await expect(engine.accept(parcel, { to: `${largest}x` })).rejects.toThrow(NotAcceptedError);
+    expect(await engine.queues.get("parcel")?.count()).toBe(0);
+    expect(await engine.accept(parcel, { to: largest })).toMatchObject({ how: "new", withThis: true });
+  });
+
+  it("is anything before it has answered for the first time; who asks is told when to come again", async () => {
+    const { redis, ledger } = engine;
+    const early = openIntake({ redis, ledger, sealing: SEALING, queues: () => undefined });
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    const cause = expect.objectContaining({ name: "Error" }); // said, and no fault of ours that it came to
+    const refused = expect.objectContaining({ name: "NotAcceptedError", retryAfterSeconds: 2, cause });
+    await expect(early.accept(parcel, { to: "Ren" }, { door: "portal" })).rejects.toEqual(refused);
+    await expect(early.job(id)).rejects.toEqual(refused);
+    await expect(early.known(parcel, { to: "Naoko" }, { door: "portal" })).rejects.toEqual(refused);
+    await expect(early.lastJob(parcel, { to: "Naoko" })).rejects.toEqual(refused);
+    await expect(early.check()).rejects.toEqual(refused);
+    expect(await engine.queues.get("parcel")?.count()).toBe(1);
+  });
+
+  it("is nothing while it is as it should be", async () => {
+    expect(await engine.intake.check()).toEqual({ warnings: [] });
   });
 });
 
@@ -200,6 +306,46 @@ describe("an idempotency key", () => {
     await engine.accept(parcel, { to: "Naoko" }, { idempotency });
     expect(await engine.accept(parcel, { to: "Ren" }, { idempotency })).toEqual({ how: "key-reused" });
     expect(await engine.queues.get("parcel")?.count()).toBe(1);
+  });
+
+  it("asks for the same body down to its last part, whatever the order in which that is written", async () => {
+    const body = (form: unknown) => ({ to: "Naoko", form });
+    const form = { lines: [{ a: 1, b: null }, "two"], due: true };
+    const first = jobOf(await engine.accept(parcel, body(form), { idempotency }));
+    const reordered = { due: true, lines: [{ b: null, a: 1 }, "two"] };
+    expect(await engine.accept(parcel, body(reordered), { idempotency })).toMatchObject({
+      how: "replayed",
+      job: { id: first.id },
+    });
+    for (const other of [
+      { ...form, due: false },
+      { ...form, lines: ["two", { a: 1, b: null }] },
+      { ...form, lines: [{ a: 1, b: {} }, "two"] },
+      { ...form, lines: [{ a: 1, c: null }, "two"] },
+      { ...form, lines: { 0: { a: 1, b: null }, 1: "two" } },
+      null,
+    ])
+      expect(await engine.accept(parcel, body(other), { idempotency }), JSON.stringify(other)).toEqual({
+        how: "key-reused",
+      });
+  });
+
+  it("asks for no more than what the kind says that two requests must agree in", async () => {
+    const first = jobOf(await engine.accept(letter, { to: "Naoko", written: "Monday" }, { idempotency }));
+    expect(await engine.accept(letter, { to: "Naoko", written: "Tuesday" }, { idempotency })).toMatchObject({
+      how: "replayed",
+      job: { id: first.id },
+    });
+    expect(await engine.accept(letter, { to: "Ren", written: "Monday" }, { idempotency })).toEqual({
+      how: "key-reused",
+    });
+  });
+
+  it("that was used for one kind of work takes nothing of another", async () => {
+    await engine.accept(parcel, { to: "Naoko" }, { idempotency });
+    expect(await engine.accept(letter, { to: "Naoko", written: "Monday" }, { idempotency })).toEqual({
+      how: "key-reused",
+    });
   });
 
   it("of another client is another key", async () => {
@@ -288,12 +434,46 @@ describe("a request that is only asked after", () => {
     expect(await engine.intake.known(parcel, payload, { door: "portal" })).toMatchObject({
       how: "under-way",
       job: { id },
+      withThis: false,
     });
+    expect(await engine.intake.known(letter, { to: "Naoko", written: "Monday" }, { door: "portal" })).toBeNull();
     engine.work();
     await engine.until(id, "completed");
     expect(await engine.intake.known(parcel, payload, asked)).toMatchObject({ how: "replayed", job: { id } });
     expect(await engine.intake.known(parcel, { to: "Ken" }, asked)).toEqual({ how: "key-reused" });
     expect(await engine.intake.known(parcel, payload, { door: "portal" })).toBeNull();
+  });
+});
+
+describe("the job that last did some work", () => {
+  it("is known while it is under way and after that, and that of other work is not", async () => {
+    const last = async (to: string) => await engine.intake.lastJob(parcel, { to });
+    expect(await last("Naoko")).toBeNull();
+    const { id } = jobOf(await engine.accept(parcel, { to: "Naoko" }));
+    expect(await last("Naoko")).toMatchObject({ id, state: "queued" });
+    engine.work();
+    await engine.until(id, "completed");
+    expect(await last("Naoko")).toMatchObject({ id, state: "completed" });
+    expect(await last("Ren")).toBeNull();
+    await engine.redis.del(`${engine.prefix}:ledger:${id}`); // as at the end of its time
+    expect(await last("Naoko")).toBeNull();
+    expect(await engine.intake.job(id)).toBeNull();
+  });
+});
+
+describe("a trace that is under way", () => {
+  it("goes on in the job, and none is made up where there is none", async () => {
+    let carried: string | undefined = '{"traceparent":"00-1-2-01"}';
+    const { redis, ledger, queues } = engine;
+    const traced = openIntake({ redis, ledger, sealing: SEALING, queues: () => queues, carried: () => carried });
+    const traceOf = async (to: string) => {
+      const { id } = jobOf(await traced.accept(parcel, { to }, { door: "portal" }));
+      const { opts = "{}" } = await redis.hgetall(`${engine.prefix}:parcel:${id}`);
+      return (JSON.parse(opts) as { tm?: string }).tm; // as BullMQ writes it
+    };
+    expect(await traceOf("Naoko")).toBe(carried);
+    carried = undefined;
+    expect(await traceOf("Ren")).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Connection } from "../../src/queues/connection.ts";
 import { FAILED_KEPT_MS } from "../../src/queues/retention.ts";
-import { type Deed, readStory, tellDeed } from "../../src/queues/story.ts";
+import { readStory, tellDeed } from "../../src/queues/story.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 
 let server: TestRedis;
@@ -19,7 +19,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-const tell = (id: string, what: Deed, why: string) => tellDeed(redis, prefix, id, { what, by: "yuki", why });
+const tell = (id: string, what: Parameters<typeof tellDeed>[3]["what"], why: string) =>
+  tellDeed(redis, prefix, id, { what, by: "yuki", why });
 
 describe("a job's story", () => {
   it("is empty where nothing was out of the ordinary", async () => {
