@@ -61,16 +61,17 @@ interface Carrying {
   readonly complain?: (error: unknown) => void;
   readonly stopping?: AbortController;
   readonly lookMs?: number;
+  readonly tickMs?: number;
 }
 
 const fail = (error: unknown) => {
   throw error;
 };
 
-/** A process carries runs on; it has a turn every 30 ms. */
+/** A process carries runs on; it has a turn every `tickMs`. */
 function carryOn(process: Carrying = {}): void {
-  const { queues = () => engine.queues, complain = fail, lookMs = 20 } = process;
-  const carrier = openRetryAll({ ...engine, queues, tickMs: 30, lookMs });
+  const { queues = () => engine.queues, complain = fail, lookMs = 20, tickMs = 30 } = process;
+  const carrier = openRetryAll({ ...engine, queues, tickMs, lookMs });
   carrying.push(carrier.carryOn((process.stopping ?? stopping).signal, complain));
 }
 
@@ -221,11 +222,14 @@ it("of two runs over the same jobs, that one is told of a new failure which retr
   ]);
 });
 
-it("no more are retried at once than the rate allows", async () => {
+it.each([
+  { rate: 20, tickMs: 30, due: "less than one" },
+  { rate: 100, tickMs: 10, due: "just one" },
+] as const)("no more are retried at once than the rate allows: $due a turn", async ({ rate, tickMs }) => {
   const group = await failedGroup("Kyoto", "Nara", "Kobe");
   let turns = 0;
-  carryOn({ queues: () => (turns++, engine.queues) });
-  const id = (await retryAll.start(group, { ...olga, rate: 20 })) ?? ""; // less than one a turn
+  carryOn({ queues: () => (turns++, engine.queues), tickMs });
+  const id = (await retryAll.start(group, { ...olga, rate })) ?? "";
   await expect.poll(async () => await retryAll.read(id), SOON).toMatchObject({ state: "done", retried: 3 });
   expect(turns).toBe(4); // the last one found nothing left
 });
