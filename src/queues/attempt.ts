@@ -222,16 +222,15 @@ export async function attempt<Payload, Services>(
 export const OWN_CLIENT = "handoff";
 
 function handFrom(from: string, id: string, { kinds, intake }: Pick<AttemptSetting<never>, "kinds" | "intake">): Hand {
-  return async (name, payload, { once, unless, lookFirst } = {}) => {
+  return async (name, payload, { once, ...how } = {}) => {
     const kind = kinds.find((one) => one.name === name);
     if (kind === undefined) throw new Error(`no kind is called "${name}"`);
     const taken = await intake.accept(kind, kind.payload.parse(payload), {
       door: from,
+      ...how,
       ...(once !== undefined && { idempotency: { client: OWN_CLIENT, key: `${id} ${once}` } }),
-      ...(unless !== undefined && { unless }),
-      ...(lookFirst !== undefined && { lookFirst }),
     });
-    if (taken.how === "key-reused") throw new Error(`this job handed on something else as "${once ?? ""}" before`);
+    if (taken.how === "key-reused") throw new Error(`this job handed on something else as "${String(once)}" before`);
     return taken.job.id;
   };
 }

@@ -82,6 +82,9 @@ export async function openEngine<Services>({
   };
   const called = services(breakers, allowances);
   const ends: string[] = [];
+  const reports: { kind: string; end: string; ms: number; code: string }[] = [];
+  const said: Record<string, unknown>[] = [];
+  const log = pino({ level: "debug", base: null }, { write: (line) => void said.push(JSON.parse(line)) });
   const open: { close(): Promise<void> }[] = [];
 
   return {
@@ -94,6 +97,10 @@ export async function openEngine<Services>({
     intake,
     /** How attempts ended, in order. */
     ends,
+    /** The same, as the metrics hear of it. */
+    reports,
+    /** What the workers have logged. */
+    said,
     accept: async (
       kind: AnyJobKind<Services>,
       payload: unknown,
@@ -122,8 +129,11 @@ export async function openEngine<Services>({
           attempts,
           baseMs,
           stopping: stopping.signal,
-          log: pino({ level: "silent" }),
-          onAttempt: (_kind, end) => ends.push(end),
+          log,
+          onAttempt(kind, end, ms, code) {
+            ends.push(end);
+            reports.push({ kind, end, ms, code });
+          },
         }),
       );
       open.push(...workers);

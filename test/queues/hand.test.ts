@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import * as z from "zod";
 import { RejectedError } from "../../src/domain/errors.ts";
-import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
+import { type AnyJobKind, defineJobKind, type Handing } from "../../src/queues/job-kind.ts";
 import { keepSchedule } from "../../src/queues/schedule.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
@@ -12,6 +12,9 @@ let posted: string[];
 let ended: string[];
 let swept: number;
 let trouble: () => void;
+let how: Handing;
+let wrong: "no such kind" | "another letter" | null;
+let wrongs: string[];
 
 const letter: AnyJobKind = defineJobKind({
   name: "letter",
@@ -33,7 +36,15 @@ const parcel: AnyJobKind = defineJobKind({
   routes: [],
   async run({ to }, step, _services, job) {
     await step("send", { find: async () => undefined }, async () => to);
-    await step("write", "repeat", () => job.hand("letter", { to }, { once: "letter" }));
+    const hand = async (kind: string, to: string) => {
+      await job.hand(kind, { to }, how).catch((error: unknown) => {
+        wrongs.push((error as Error).message); // ours
+        throw error;
+      });
+    };
+    await step("write", "repeat", () => hand("letter", to));
+    if (wrong === "no such kind") await step("wire", "repeat", () => hand("telegram", to));
+    if (wrong === "another letter") await step("write more", "repeat", () => hand("letter", `${to} and ${to}`));
     trouble();
     return { outcome: "done", result: {} };
   },
@@ -59,6 +70,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   [posted, ended, swept, trouble] = [[], [], 0, () => undefined];
+  [how, wrong, wrongs] = [{ once: "letter" }, null, []];
   engine = await openEngine({
     redis: server,
     kinds: [letter, parcel, sweep],
@@ -86,6 +98,31 @@ it("hands further work on as a job of its own, once however often it runs", asyn
   while ((await letters?.getCompletedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(posted).toEqual(["Naoko"]);
   expect(await letters?.getJobCountByTypes()).toBe(1);
+});
+
+it("hands on by the words of who does: once, unless it was done before, and with a look first", async () => {
+  how = { unless: ["done"], lookFirst: true };
+  engine.work();
+  await engine.until(await accepted("Naoko"), "completed");
+  const [first] = (await engine.queues.get("letter")?.getJobs()) ?? [];
+  await engine.until(first?.id ?? "", "completed");
+  const record = await engine.ledger.read(first?.id ?? "");
+  expect(record).toMatchObject({ door: "parcel", suspect: "1" });
+  await engine.until(await accepted("Naoko"), "completed"); // the letter was done within the day
+  expect(posted).toEqual(["Naoko"]);
+  how = {};
+  await engine.until(await accepted("Naoko"), "completed"); // and is wanted all the same
+  await expect.poll(() => posted).toEqual(["Naoko", "Naoko"]);
+});
+
+it("says so where nothing is of that name, or something else was handed on by it", async () => {
+  engine.work();
+  wrong = "no such kind";
+  await expect.poll(async () => (await engine.job(await accepted("Naoko"))).failure?.code).toBe("unexpected-error");
+  expect(wrongs).toContain('no kind is called "telegram"');
+  wrong = "another letter";
+  await engine.until(await accepted("Ken"), "retrying", "failed");
+  expect(wrongs).toContain('this job handed on something else as "letter" before');
 });
 
 it("says once that a job has ended, well or not", async () => {
