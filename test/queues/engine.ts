@@ -83,6 +83,7 @@ export async function openEngine<Services>({
   const called = services(breakers, allowances);
   const ends: string[] = [];
   const reports: { kind: string; end: string; ms: number; code: string }[] = [];
+  const taken: { kind: string; waitedMs: number }[] = [];
   const said: Record<string, unknown>[] = [];
   const log = pino({ level: "debug", base: null }, { write: (line) => void said.push(JSON.parse(line)) });
   const open: { close(): Promise<void> }[] = [];
@@ -99,6 +100,8 @@ export async function openEngine<Services>({
     ends,
     /** The same, as the metrics hear of it. */
     reports,
+    /** The jobs that the workers took for the first time. */
+    taken,
     /** What the workers have logged. */
     said,
     accept: async (
@@ -130,6 +133,7 @@ export async function openEngine<Services>({
           baseMs,
           stopping: stopping.signal,
           log,
+          onTaken: (kind, waitedMs) => taken.push({ kind, waitedMs }),
           onAttempt(kind, end, ms, code) {
             ends.push(end);
             reports.push({ kind, end, ms, code });
