@@ -65,21 +65,20 @@ export function subscriberOf(redis: Connection): { readonly connection: Connecti
 function connect(settings: RedisAddress, own: RedisOptions): Connection {
   const options = { ...own, maxLoadingRetryTime: LOADING_LOOK_MS };
   if (settings.REDIS_CLUSTER_NODES !== undefined) {
-    const { maxRetriesPerRequest, maxLoadingRetryTime, commandTimeout = 0, enableOfflineQueue = true } = options;
-    const waits = maxRetriesPerRequest === null;
+    const { enableOfflineQueue = true, ...redisOptions } = options;
     return new Cluster([...settings.REDIS_CLUSTER_NODES], {
-      redisOptions: { maxRetriesPerRequest, maxLoadingRetryTime, ...(commandTimeout > 0 && { commandTimeout }) },
+      redisOptions,
       enableOfflineQueue,
       clusterRetryStrategy: reconnect,
-      ...(waits && WAITS_FOR_CLUSTER),
+      ...(options.maxRetriesPerRequest === null && WAITS_FOR_CLUSTER),
     });
   }
-  if (settings.REDIS_SENTINELS !== undefined && settings.REDIS_SENTINEL_NAME !== undefined) {
+  if (settings.REDIS_SENTINELS !== undefined) {
     return new Redis({
       ...options,
       retryStrategy: reconnect,
       sentinels: [...settings.REDIS_SENTINELS],
-      name: settings.REDIS_SENTINEL_NAME,
+      name: settings.REDIS_SENTINEL_NAME ?? "", // the settings do without it as little as the Sentinels do
       sentinelRetryStrategy: reconnect,
     });
   }
@@ -116,12 +115,12 @@ async function warningsOf(server: Redis): Promise<string[]> {
     }
     return warnings;
   } catch (error) {
-    if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
+    if (!/NOPERM|unknown command/i.test(String(error))) throw error;
     return ["Redis does not let its settings be read: make sure of appendonly yes, appendfsync always and noeviction."];
   }
 }
 
 async function configOf(server: Redis, name: string): Promise<string> {
-  const answer: unknown = await server.call("CONFIG", "GET", name);
-  return Array.isArray(answer) ? String(answer[1]) : "unknown";
+  const [, value] = (await server.call("CONFIG", "GET", name)) as readonly string[]; // its name, and what it is
+  return value ?? "unknown";
 }

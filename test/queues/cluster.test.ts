@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Cluster } from "ioredis";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import * as z from "zod";
-import { redisWarnings } from "../../src/queues/connection.ts";
+import { connectDoor, redisWarnings, subscriberOf } from "../../src/queues/connection.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
 import { readStanding } from "../../src/queues/standing.ts";
 import { atServer } from "../redis-cluster.ts";
@@ -73,9 +74,48 @@ it("tells how the work stands by the one server that has it", async () => {
   expect(standings.map(({ kinds }) => kinds["parcel"]?.failed)).toEqual(standings.map(() => 0));
 });
 
+it("has no subscriptions left of what nobody listens to any more", async () => {
+  const listening = subscriberOf(engine.redis);
+  expect(listening.connection).toBe(engine.redis); // its client keeps one for what it subscribes to
+  const subscribed = async () => {
+    const counts = await server.each((one) => one.pubsub("NUMSUB", "news"));
+    return counts.reduce((all, answer) => all + Number(answer[1]), 0);
+  };
+  await listening.connection.subscribe("news");
+  expect(await subscribed()).toBe(1);
+  listening.close();
+  await expect.poll(subscribed).toBe(0);
+  await engine.redis.ping(); // the rest of it stays
+});
+
+it("answers a door at once where it is not there, and in time where it is frozen", async () => {
+  const door = connectDoor(server.address);
+  onTestFinished(() => door.disconnect());
+  door.on("error", () => undefined);
+  await expect(door.get("parcel")).rejects.toThrow("enableOfflineQueue"); // nobody waits until it is connected
+  await once(door, "ready");
+  await door.get("parcel");
+  await server.kill("SIGSTOP");
+  onTestFinished(() => server.kill("SIGCONT"));
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const asked = door.get("parcel");
+  vi.advanceTimersByTime(2000);
+  await expect(asked).rejects.toThrow("timed out");
+});
+
 it("warns of one server that may lose what it took", async () => {
   expect(await redisWarnings(engine.redis)).toEqual([]);
   const [, second] = server.servers;
   await atServer(second?.port ?? 0, (one) => one.config("SET", "appendfsync", "everysec"));
   expect(await redisWarnings(engine.redis)).toEqual([expect.stringContaining("appendfsync everysec")]);
+
+  const [first] = server.servers;
+  await atServer(first?.port ?? 0, (one) => one.config("SET", "appendfsync", "everysec"));
+  expect(await redisWarnings(engine.redis)).toHaveLength(1); // of both the same
+  const door = connectDoor(server.address) as Cluster; // as its address is a cluster's
+  onTestFinished(() => door.disconnect());
+  await once(door, "ready");
+  door.nodes()[0]?.disconnect();
+  expect(await redisWarnings(door)).toHaveLength(1); // of those that answer
 });
