@@ -227,6 +227,7 @@ describe("followed jobs", () => {
     const connection = made.mock.results[0]?.value as Redis; // what `duplicate` makes
     made.mockRestore();
     await once(connection, "ready");
+    connection.emit("message", `${engine.prefix}:first`, ""); // word of it that was on its way
     follows("second");
     await expect.poll(() => heard.includes("second queued")).toBe(true);
     expect(await subscribers()).toEqual([1]);
