@@ -34,8 +34,12 @@ export function dryRunPage(file: JobFile, plan: Plan, visit: Visit): Html {
     </p>
     <p>${words.dryRun.nothingChanged}</p>
     ${endingOf(file, plan, visit)}
-    <h2>${words.steps}</h2>
-    ${table([words.step, words.state, words.dryRun.reads], steps)}
+    ${
+      steps.length === 0
+        ? NOTHING
+        : html`<h2>${words.steps}</h2>
+            ${table([words.step, words.state, words.dryRun.reads], steps)}`
+    }
     <h2>${words.dryRun.writes}</h2>
     ${plan.writes.length === 0 ? html`<p>${words.dryRun.noWrites}</p>` : joined(plan.writes.map(writeOf))}
     ${view.state === "failed" ? retryForm(file, visit) : NOTHING}
