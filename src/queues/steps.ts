@@ -137,8 +137,9 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
   const done = async <T>(name: string, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">, result: T): Promise<T> => {
     notes.push(noteOf(name, true, result));
     if (ifInDoubt.find === undefined) {
-      await ledger.note(job, notes);
+      const isFirst = await ledger.note(job, notes);
       notes.length = 0;
+      if (!isFirst) throw new ComeBackLater("another worker has the job", ASK_AGAIN_MS);
     }
     return result;
   };

@@ -150,6 +150,21 @@ describe("while another attempt is at the job", () => {
     expect(await step("send", { find: nothingThere }, notAgain)).toBe("sent by the other");
   });
 
+  it("what that one gave is believed, where only a person could tell and this one gives something else", async () => {
+    const { step, notes } = await begin();
+    const told = { believe: () => "told" };
+    const overtaken = async () => {
+      await engine.ledger.note(keys, [done("send")]);
+      return "sent by this one";
+    };
+    await expect(step("send", { told }, overtaken)).rejects.toEqual(
+      new ComeBackLater("another worker has the job", 5000),
+    );
+    expect(notes).toEqual([]);
+    const { step: again } = await begin();
+    expect(await again("send", { told }, notAgain)).toBe("sent by the other");
+  });
+
   it("a step that it is inside of is left to it, and asked after in a while", async () => {
     const { step } = await begin();
     await engine.ledger.claim(keys, "send", "another attempt", { suspect: false, notes: [] });
