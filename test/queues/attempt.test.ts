@@ -5,7 +5,7 @@ import { closeFailed, retryFailed } from "../../src/queues/failed-job.ts";
 import { openFinding } from "../../src/queues/finding.ts";
 import { type AnyJobKind, defineJobKind, type Outcome, rejected } from "../../src/queues/job-kind.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine, SEALING } from "./engine.ts";
+import { type Engine, openEngine, SEALING, sweepThat } from "./engine.ts";
 
 /** How an attempt ends, and what is heard of it. */
 
@@ -32,17 +32,9 @@ const parcel: AnyJobKind = defineJobKind({
     return await parcelDoes();
   },
 });
-const sweep: AnyJobKind = defineJobKind({
-  name: "sweep",
-  purpose: "Look around",
-  payload: z.strictObject({}),
-  key: () => "sweep",
-  routes: [],
-  schedule: "every sweep",
-  async run() {
-    await sweepDoes();
-    return { outcome: "done", result: { found: 7 } };
-  },
+const sweep = sweepThat(async () => {
+  await sweepDoes();
+  return { found: 7 };
 });
 const cheap: AnyJobKind = defineJobKind({
   name: "cheap",

@@ -5,7 +5,7 @@ import { personal } from "../../src/domain/personal.ts";
 import { type AnyJobKind, defineJobKind, type Step } from "../../src/queues/job-kind.ts";
 import { DEATHS_OF_ITS_OWN } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, openEngine, sweepThat } from "./engine.ts";
 
 let server: TestRedis;
 let engine: Engine;
@@ -31,17 +31,9 @@ const parcel: AnyJobKind = defineJobKind({
   },
 });
 
-const sweep: AnyJobKind = defineJobKind({
-  name: "sweep",
-  purpose: "Look around",
-  payload: z.strictObject({}),
-  key: () => "sweep",
-  routes: [],
-  schedule: "every sweep",
-  async run() {
-    sent.push("sweep");
-    return { outcome: "done", result: {} };
-  },
+const sweep = sweepThat(() => {
+  sent.push("sweep");
+  return {};
 });
 
 beforeAll(async () => {

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { pino } from "pino";
+import * as z from "zod";
 import type { Vendor } from "../../src/domain/errors.ts";
 import { type Allowance, allowanceOf } from "../../src/queues/allowance.ts";
 import { type Breaker, breakerFor } from "../../src/queues/breaker.ts";
 import { openFinding } from "../../src/queues/finding.ts";
 import { openIntake } from "../../src/queues/intake.ts";
-import type { AnyJobKind } from "../../src/queues/job-kind.ts";
+import { type AnyJobKind, defineJobKind, type Result } from "../../src/queues/job-kind.ts";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
 import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts";
 import { openQueues } from "../../src/queues/queues.ts";
@@ -19,6 +20,18 @@ export const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 const CLOSES_WITHIN_MS = 5000;
 
 export type Breakers = Readonly<Record<Vendor, Breaker>>;
+
+/** A kind whose jobs come by themselves; they look around, and tell what they found. */
+export const sweepThat = (looks: () => Result | Promise<Result>): AnyJobKind =>
+  defineJobKind({
+    name: "sweep",
+    purpose: "Look around",
+    payload: z.strictObject({}),
+    key: () => "sweep",
+    routes: [],
+    schedule: "every sweep",
+    run: async () => ({ outcome: "done", result: await looks() }),
+  });
 
 interface Allowances {
   readonly salesforce: Allowance;

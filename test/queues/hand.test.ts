@@ -4,7 +4,7 @@ import { RejectedError } from "../../src/domain/errors.ts";
 import { type AnyJobKind, defineJobKind, type Handing } from "../../src/queues/job-kind.ts";
 import { keepSchedule } from "../../src/queues/schedule.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, openEngine, sweepThat } from "./engine.ts";
 
 let server: TestRedis;
 let engine: Engine;
@@ -50,18 +50,10 @@ const parcel: AnyJobKind = defineJobKind({
   },
 });
 
-const sweep: AnyJobKind = defineJobKind({
-  name: "sweep",
-  purpose: "Look around",
-  payload: z.strictObject({}),
-  key: () => "sweep",
-  routes: [],
-  schedule: "every sweep",
-  async run() {
-    swept += 1;
-    trouble();
-    return { outcome: "done", result: {} };
-  },
+const sweep = sweepThat(() => {
+  swept += 1;
+  trouble();
+  return {};
 });
 
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { UnavailableError, UnknownOutcomeError } from "../../src/domain/errors.t
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
 import { readStanding, type Standing } from "../../src/queues/standing.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, openEngine, sweepThat } from "./engine.ts";
 
 const MINUTE_MS = 60_000;
 const fault = { code: "x", title: "Something.", detail: "Do something.", vendor: "whmcs" as const };
@@ -29,15 +29,7 @@ const parcel: AnyJobKind = defineJobKind({
   },
 });
 
-const sweep: AnyJobKind = defineJobKind({
-  name: "sweep",
-  purpose: "Look around",
-  payload: z.strictObject({}),
-  key: () => "sweep",
-  routes: [],
-  schedule: "every sweep",
-  run: async () => ({ outcome: "done", result: {} }),
-});
+const sweep = sweepThat(() => ({}));
 
 beforeAll(async () => {
   server = await startRedis();

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, openEngine, sweepThat } from "./engine.ts";
 
 /** What a worker tells those around it of the jobs that it takes from its queue. */
 
@@ -26,15 +26,7 @@ const letter: AnyJobKind = defineJobKind({
     return { outcome: "done", result: {} };
   },
 });
-const sweep: AnyJobKind = defineJobKind({
-  name: "sweep",
-  purpose: "Look around",
-  payload: z.strictObject({}),
-  key: () => "sweep",
-  routes: [],
-  schedule: "every sweep",
-  run: () => Promise.resolve({ outcome: "done", result: {} }),
-});
+const sweep = sweepThat(() => ({}));
 
 beforeAll(async () => {
   server = await startRedis();
