@@ -86,7 +86,7 @@ export function planWriter(newJob: string | null) {
   const isAnew = (text: string) => named(text) !== text && /^<[^<>]+>$/.test(named(text));
 
   const shown = (value: unknown, field: string, isPlain: Outgoing<unknown>["isPlain"]): unknown => {
-    if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
+    if (value === undefined || value === null || typeof value === "boolean") return value; // JSON leaves out what is undefined
     if (typeof value === "number") return isAnew(String(value)) ? named(String(value)) : value;
     if (typeof value === "string") {
       const isShown = isAnew(value) || PLAIN.some((form) => form.test(value)) || isPlain(field, value);

@@ -65,6 +65,14 @@ describe.each(Object.entries(requests))("%s", (_, { kind, payload: given, prepar
     const plan = await line.dryRun(asked(kind, payload));
 
     expect(plan.ending).toMatchObject({ state: "completed", failure: null });
+    expect(
+      plan.writes
+        .filter(({ system }) => system === "handoff")
+        .map(({ fields }) => JSON.stringify(fields))
+        .join(),
+    ).not.toContain(
+      "null", // of what is not there
+    );
     expect(recordsOf(await line.state())).toEqual(recordsOf(before.vendors));
     expect(await keysIn(redis)).toEqual(before.redis);
     const written = await redis.contents();
