@@ -25,9 +25,13 @@ export async function setUp({ redis = false } = {}) {
   return { node, redisServer, environment: environmentFor(node) };
 }
 
-/** `node` first on the PATH, for programs that look for it there. */
+/** `node` first on the PATH, for programs that look for it there; compiled code is kept, which halves the work of every later start. */
 function environmentFor(node) {
-  return { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}` };
+  return {
+    NODE_COMPILE_CACHE: path.join(ROOT, ".tools", "compile-cache"),
+    ...process.env,
+    PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}`,
+  };
 }
 
 /** What every run of a .ts file by `node` is started with: before 24.3 Node remarks that it runs them. */

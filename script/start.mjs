@@ -25,9 +25,7 @@ await asProgram(async () => {
   const ownRedis = !["REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINELS"].some((name) => process.env[name]);
   const found = await Promise.race([setUp({ redis: ownRedis }), stopAsked]);
   if (found === undefined) process.exit(0); // ends the npm or apt that is under way, too
-  const { node, redisServer } = found;
-  // Keeps compiled code from start to start, which a third of each start's work would otherwise go into.
-  const environment = { NODE_COMPILE_CACHE: path.join(ROOT, ".tools", "compile-cache"), ...found.environment };
+  const { node, redisServer, environment } = found;
 
   await mkdir(DATA, { recursive: true, mode: 0o700 });
   const claim = await claimFolder(DATA);

@@ -36,7 +36,7 @@ export const poison: Experiment = {
   async run(scale, random) {
     const [unreadable, crashing] = scale === "full" ? [300, 2] : [10, 1];
     // A percentile says something of hundreds of checks, and of the minutes that people look at.
-    const [calmMs, restMs, crashesMs] = scale === "full" ? [30_000, 250, 120_000] : [1_000, 90, 0];
+    const [calmMs, restMs, crashesMs] = scale === "full" ? [60_000, 250, 120_000] : [1_000, 90, 0];
     const workersKept = crashing + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
@@ -50,14 +50,14 @@ export const poison: Experiment = {
           CRASH_ON: accounts.join(","),
         });
         plant.keepLocksShort();
-        /** Others ask while something happens. */
+        /** Others ask while something happens: no more than leaves a processor for a worker that starts anew. */
         const meanwhile = async (work: () => Promise<unknown>) => {
-          const portals = load(plant, api, scale === "full" ? {} : { restMs: 100 });
+          const portals = load(plant, api, { restMs: 100 });
           await work();
           return { answers: await portals.stop() };
         };
 
-        const warm = await meanwhile(() => pause(calmMs / 3)); // whoever has just started is slower
+        const warm = await meanwhile(() => pause(calmMs / 6)); // whoever has just started is slower
         const calm = await meanwhile(() => pause(calmMs));
         const spoilt = await meanwhile(async () => {
           await putUnreadable(plant, unreadable, restMs, random);
@@ -96,6 +96,7 @@ export const poison: Experiment = {
         ];
         const moved = (times: readonly number[]) =>
           `the 99th percentile of the others' time to completion: ${String(mostOf(before))} ms before, ${String(mostOf(times))} ms meanwhile`;
+        const perSecond = (count: number) => ((count * 1000) / Math.max(quarantinedMs, crashesMs)).toFixed(0);
         const hit = withCrashers.filter((ms) => ms > SHORT_LOCK_MS).length;
         const ofSpoilt = await plant.audit([...warm.answers, ...calm.answers, ...spoilt.answers]);
         const ofCrashed = await plant.audit([...crashed.answers, ...crashers]);
@@ -114,7 +115,7 @@ export const poison: Experiment = {
             lost: ofCrashed.lost,
             doubled: ofCrashed.doubled,
             convergedMs: quarantinedMs,
-            remark: `each quarantined with its reason, after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; beside ${String(crashed.answers.length)} others, of which ${String(hit)} took longer than that; ${moved(withCrashers)}`,
+            remark: `each quarantined with its reason, after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; beside ${String(crashed.answers.length)} others, ${perSecond(crashed.answers.length)} a second, of which ${String(hit)} took longer than that; ${moved(withCrashers)}`,
           },
         ];
       },
