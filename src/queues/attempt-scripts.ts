@@ -1,5 +1,5 @@
 import { GROUPING } from "./failure-groups.ts";
-import { CHANGED, OVERTAKEN, RECORD } from "./ledger-hash.ts";
+import { CHANGED, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
 import { script } from "./script.ts";
 import { TELLING } from "./story.ts";
 
@@ -28,7 +28,7 @@ end
  * worker died with it by BullMQ's count, by how many deaths in a row it runs alone, how long that turn lasts (ms), how many
  * failures of it BullMQ knows of, by, and how the names of all places in the queue begin.
  * Returns 'ended' and the outcome; or 'failed' and the failure; or 'wait' where another job has the key or the account's turn; or 'not alone' where
- * another one has the other turn; or 'go', accepted (ms), suspect (0 or 1), spent, outage (ms), the vendor it waits for or
+ * another one has the other turn; or 'go', accepted (ms), spent, outage (ms), the vendor it waits for or
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
@@ -96,13 +96,12 @@ if key[1] ~= id then
   redis.call('HDEL', KEYS[2], 'outcome')
   redis.call('PERSIST', KEYS[2])
 end
-local suspect = is_suspect(job, key, id, run)
-if suspect and job.suspect ~= '1' then
-  redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'suspect', 1, 'run', run)
-  if not job.accepted then
-    job.accepted = now
-    redis.call('HSET', KEYS[1], 'accepted', now)
-  end
+if job.suspect ~= '1' and is_suspect(job, key, id, run) then
+  redis.call('HSET', KEYS[1], 'suspect', 1, 'run', run)
+end
+if not job.accepted then
+  job.accepted = now
+  redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'accepted', now)
 end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
@@ -119,7 +118,7 @@ if not effect and #names > 0 then
 end
 changed()
 local outage = job.outage and now - job.outage or 0
-local reply = { 'go', job.accepted, suspect and 1 or 0, tonumber(job.spent or 0), outage, job.away or '', deaths }
+local reply = { 'go', job.accepted, tonumber(job.spent or 0), outage, job.away or '', deaths }
 for i, name in ipairs(names) do
   reply[#reply + 1] = string.sub(name, 6)
   reply[#reply + 1] = results[i]
@@ -154,13 +153,14 @@ return { 'go', (key[2] or after_restart) and 1 or 0 }
  * that group, notes.
  * Returns 1 where another attempt has begun since: what one that was thought dead met counts no more.
  */
-export const pause = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
+export const pause = script(`${RECORD}${OVERTAKEN}${RESTARTED}${CHANGED}${GROUPING}${TELLING}
 record(12)
 local calls = ARGV[10] ~= '' and ARGV[10] or nil
-local gone = overtaken(ARGV[8])
+local gone = overtaken(ARGV[8], ARGV[1])
 local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
 local is_over = ends[1] or ends[2]
 if gone and not is_over then return 1 end
+restarted()
 local late = is_over and (gone or ARGV[2] ~= '')
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
@@ -231,13 +231,13 @@ return gone and 1 or 0
  */
 export const end = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
 if record(6) then return 1 end
-local job = redis.call('HMGET', KEYS[1], 'outcome', 'by', 'attempts', 'group', 'failure', 'next')
-if job[1] then return 0 end
-if job[2] and job[2] ~= ARGV[5] then return 1 end
 local id, now = ARGV[1], now_ms()
-redis.call('HSET', KEYS[1], 'attempts', (job[3] or 0) + 1, 'outcome', ARGV[2], 'finished', now)
-if job[4] then leave_group(id) end
-if job[5] or job[6] then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
+local job = redis.call('HMGET', KEYS[1], 'outcome', 'attempts', 'group', 'failure', 'next')
+if job[1] then return 0 end
+if overtaken(ARGV[5], id) then return 1 end
+redis.call('HSET', KEYS[1], 'attempts', (job[2] or 0) + 1, 'outcome', ARGV[2], 'finished', now)
+if job[3] then leave_group(id) end
+if job[4] or job[5] then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()
 if redis.call('HGET', KEYS[2], 'now') == id then

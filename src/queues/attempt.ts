@@ -14,6 +14,7 @@ import type { Breaker } from "./breaker.ts";
 import { findableIn, type Finding } from "./finding.ts";
 import type { Intake } from "./intake.ts";
 import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
+import { FIRST } from "./ledger-hash.ts";
 import { DEATHS_OF_ITS_OWN, type Ledger, type Note, type Pause } from "./ledger.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
@@ -56,7 +57,7 @@ export async function attempt<Payload, Services>(
   kindLog: Logger,
   queued: Pick<
     Job<unknown, Outcome>,
-    "id" | "data" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
+    "id" | "data" | "timestamp" | "attemptsStarted" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
   >,
   token: string,
 ): Promise<Outcome> {
@@ -72,8 +73,10 @@ export async function attempt<Payload, Services>(
     ? ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload))
     : await ledger.keysOfUnreadable(kind.name, id);
 
+  // What is taken for the first time and takes no turns begins with the first thing that is written of it: a call to Redis less.
+  const isFirst = readable && queued.attemptsStarted === 1 && keys.turn === null && kind.schedule === undefined;
   attempts += 1;
-  const by = `${token} ${String(attempts)}`;
+  const by = `${isFirst ? FIRST : ""}${token} ${String(attempts)}`;
 
   /** Puts the job off; BullMQ counts no attempt. */
   const putOff = async (
@@ -88,7 +91,9 @@ export async function attempt<Payload, Services>(
     throw new DelayedError();
   };
 
-  const beginning = await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
+  const beginning = isFirst
+    ? ledger.first(keys, queued.timestamp)
+    : await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed", beginning.outcome.outcome);
@@ -105,7 +110,7 @@ export async function attempt<Payload, Services>(
   }
   if (beginning.state === "not alone")
     return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "workers died with it, and it runs alone", []);
-  const { acceptedAt, suspect, remembered, waitsFor, deaths } = beginning;
+  const { acceptedAt, remembered, waitsFor, deaths } = beginning;
   const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
   if (openForMs !== null && openForMs > 0) {
     // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
@@ -131,7 +136,7 @@ export async function attempt<Payload, Services>(
     ledger,
     by,
     // Who finds out whether its vendor is back does so by a look: a write that got lost would be in doubt, and count.
-    suspect: suspect || openForMs === 0,
+    lookFirst: openForMs === 0,
     remembered,
     stopping,
   });

@@ -142,7 +142,6 @@ export type Beginning =
   | {
       readonly state: "go";
       readonly acceptedAt: Date;
-      readonly suspect: boolean;
       readonly spent: number;
       readonly outageMs: number;
       /** The vendor that it waits for; null where it waits for none. */
@@ -177,6 +176,7 @@ export function openLedger({
 }) {
   const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
+  const stepKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
   const turnKey = (account: string) => `${prefix}:turn:${account}`;
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: Pick<JobKeys, "id">, step: string) => `${job.id} step ${step}`;
@@ -276,7 +276,7 @@ export function openLedger({
       if (state === "ended") return { state, outcome: JSON.parse(rest[0] ?? "") as Outcome }; // written by `end` below
       if (state === "failed") return { state, failure: JSON.parse(rest[0] ?? "") as Failure }; // written by `pause` below
       if (state === "wait" || state === "not alone") return { state };
-      const [accepted, suspect, spent, outageMs, away, deaths, ...steps] = rest;
+      const [accepted, spent, outageMs, away, deaths, ...steps] = rest;
       const remembered = new Map<string, string | null>();
       for (let at = 0; at < steps.length; at += 2) {
         const [name = "", sealed = ""] = [steps[at], steps[at + 1]];
@@ -285,12 +285,26 @@ export function openLedger({
       return {
         state: "go",
         acceptedAt: new Date(Number(accepted)),
-        suspect: suspect === "1",
         spent: Number(spent),
         outageMs: Number(outageMs),
         waitsFor: away === "" ? null : (away as Vendor), // `pause` wrote it
         deaths: Number(deaths),
         remembered,
+      };
+    },
+
+    /** How an attempt begins that has nobody before it (see `OVERTAKEN`); `acceptedAt`: ms. */
+    first(job: JobKeys, acceptedAt: number): Extract<Beginning, { state: "go" }> {
+      // Who follows the job hears that it is active. Where that does not get through, they look by themselves.
+      redis.publish(ledgerKey(job.id), "").catch(() => {});
+      return {
+        state: "go",
+        acceptedAt: new Date(acceptedAt),
+        spent: 0,
+        outageMs: 0,
+        waitsFor: null,
+        deaths: 0,
+        remembered: new Map(),
       };
     },
 
@@ -308,14 +322,18 @@ export function openLedger({
       job: JobKeys,
       step: string,
       by: string,
-      { suspect, notes }: { suspect: boolean; notes: readonly Note[] },
+      { lookFirst, notes }: { lookFirst: boolean; notes: readonly Note[] },
     ): Promise<Claim> {
       const [state, first = "", second, said = ""] = strings(
-        await stepScripts.claim(
-          redis,
-          [ledgerKey(job.id), ...turnOf(job)],
-          [step, by, suspect ? 1 : 0, timing.leaseMs, turnMs, job.id, ...notesOf(job, notes)],
-        ),
+        await stepScripts.claim(redis, stepKeys(job), [
+          step,
+          by,
+          lookFirst ? 1 : 0,
+          timing.leaseMs,
+          turnMs,
+          job.id,
+          ...notesOf(job, notes),
+        ]),
       );
       if (state === "done") return { state, sealed: first };
       if (state === "in flight") return { state, forMs: Number(first) };
@@ -325,13 +343,7 @@ export function openLedger({
 
     /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
     async resend(job: JobKeys, step: string, by: string): Promise<boolean> {
-      return (
-        (await stepScripts.resend(
-          redis,
-          [ledgerKey(job.id), ...turnOf(job)],
-          [step, by, timing.leaseMs, turnMs, job.id],
-        )) === 1
-      );
+      return (await stepScripts.resend(redis, stepKeys(job), [step, by, timing.leaseMs, turnMs, job.id])) === 1;
     },
 
     /** What a step gave, by its seal. Throws `RejectedError` where no key opens it (any more). */

@@ -43,8 +43,8 @@ export interface StepRun {
   readonly ledger: Ledger;
   /** Names this attempt's claims, so that a worker that was thought dead cannot undo another's. */
   readonly by: string;
-  /** The ledger may not tell everything: look before each write. */
-  readonly suspect: boolean;
+  /** Look before each write, whatever the ledger tells. */
+  readonly lookFirst: boolean;
   readonly remembered: Remembered;
   /** Aborted when the process is asked to stop: the next step is left to another worker. */
   readonly stopping: AbortSignal;
@@ -63,7 +63,7 @@ export interface StepRunner {
 }
 
 /** The step function that one attempt of a job gets. */
-export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: StepRun): StepRunner {
+export function stepRunner({ job, ledger, by, lookFirst, remembered, stopping }: StepRun): StepRunner {
   const names = new Set<string>();
   const notes: Note[] = [];
   let inside: string | null = null;
@@ -93,7 +93,7 @@ export function stepRunner({ job, ledger, by, suspect, remembered, stopping }: S
     }
     const sent = notes.length;
     const askedAt = performance.now();
-    const claim = await ledger.claim(job, name, by, { suspect, notes });
+    const claim = await ledger.claim(job, name, by, { lookFirst, notes });
     notes.splice(0, sent);
     inTime(askedAt);
     switch (claim.state) {

@@ -13,7 +13,7 @@ import { startWorker } from "../../src/queues/worker.ts";
 import { startRedis } from "../redis.ts";
 import { median, type Row } from "./figures.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 11;
 const JOBS = 2000;
 const JOBS_AT_ONCE = 20; // as our workers have
 

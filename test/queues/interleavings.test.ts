@@ -85,18 +85,18 @@ describe("a claim", () => {
   it("that was sent twice gets the same answer twice", async () => {
     const { keys } = await accepted();
     await engine.ledger.begin(keys, "this attempt", { stalls: 0, made: 0 });
-    const claim = () => engine.ledger.claim(keys, "send", "this attempt", { suspect: false, notes: [] });
+    const claim = () => engine.ledger.claim(keys, "send", "this attempt", { lookFirst: false, notes: [] });
     expect([await claim(), await claim()]).toEqual([{ state: "fresh" }, { state: "fresh" }]);
     await engine.ledger.doubt(keys, "send", "this attempt", { mayLandForMs: 0, looked: false, asks: null });
     await engine.ledger.begin(keys, "a later attempt", { stalls: 0, made: 0 });
-    const later = () => engine.ledger.claim(keys, "send", "a later attempt", { suspect: false, notes: [] });
+    const later = () => engine.ledger.claim(keys, "send", "a later attempt", { lookFirst: false, notes: [] });
     expect([(await later()).state, (await later()).state]).toEqual(["cut off", "cut off"]);
   });
 
   it("is not granted while the account's turn is another job's", async () => {
     const { keys } = await accepted();
     await engine.redis.set(keys.turn ?? "", "another job");
-    expect((await engine.ledger.claim(keys, "send", "me", { suspect: false, notes: [] })).state).toBe("in flight");
+    expect((await engine.ledger.claim(keys, "send", "me", { lookFirst: false, notes: [] })).state).toBe("in flight");
   });
 });
 
@@ -104,7 +104,7 @@ describe("a worker that was thought dead", () => {
   it("frees neither the key nor the turn while another is inside a step", async () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, "the other worker", { stalls: 0, made: 0 });
-    await engine.ledger.claim(keys, "send", "the other worker", { suspect: false, notes: [] });
+    await engine.ledger.claim(keys, "send", "the other worker", { lookFirst: false, notes: [] });
     await engine.ledger.begin(keys, "me", { stalls: 1, made: 0 });
     await engine.ledger.pause(
       keys,

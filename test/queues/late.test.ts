@@ -13,7 +13,7 @@ import { type Engine, openEngine } from "./engine.ts";
 
 const TIMING = { leaseMs: 400, settleMs: 600 };
 const FIRST_TIME = { stalls: 0, made: 0 };
-const NO_NOTES = { suspect: false, notes: [] };
+const NO_NOTES = { lookFirst: false, notes: [] };
 const failure = { code: "x", title: "T", detail: "D", vendor: null, retryable: true, at: "2026-11-24T00:00:00.000Z" };
 
 let server: TestRedis;
@@ -251,7 +251,7 @@ describe("what is told twice, because its answer was lost on the way,", () => {
     await engine.ledger.begin(first.keys, "me", FIRST_TIME);
     await engine.ledger.end(first.keys, "me", { outcome: "done", result: {} }, []);
     expect(await acceptOnTheLedger(candidate)).toMatchObject([{ how: "new", id: "candidate" }]);
-    expect(await engine.ledger.begin(candidate.job, "me", FIRST_TIME)).toMatchObject({ state: "go", suspect: true });
+    expect(await engine.ledger.read("candidate")).toMatchObject({ suspect: "1" });
   });
 });
 

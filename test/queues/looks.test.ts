@@ -58,7 +58,7 @@ async function begin(stalls = 0): Promise<StepRunner> {
   if (begun.state !== "go") throw new Error(`it is ${begun.state}`);
   const { remembered } = begun;
   const stopping = new AbortController().signal;
-  return stepRunner({ job: keys, ledger: engine.ledger, by, suspect: false, remembered, stopping });
+  return stepRunner({ job: keys, ledger: engine.ledger, by, lookFirst: false, remembered, stopping });
 }
 
 /** One attempt of the job; gives what its step gave or threw. */
@@ -166,8 +166,8 @@ describe("while another attempt is at the job", () => {
   });
 
   it("a step that it is inside of is left to it, and asked after in a while", async () => {
+    await engine.ledger.claim(keys, "send", "another attempt", { lookFirst: false, notes: [] });
     const { step } = await begin();
-    await engine.ledger.claim(keys, "send", "another attempt", { suspect: false, notes: [] });
     await expect(step("send", { find: nothingThere }, notAgain)).rejects.toEqual(
       new ComeBackLater('another worker is inside "send"', 5001),
     );

@@ -223,7 +223,7 @@ describe("a step", () => {
       await step("send", { find: async () => undefined }, () => post.send("book"));
     });
     const job = engine.ledger.keys("parcel", id, "Naoko", undefined);
-    expect(await engine.ledger.claim(job, "send", "the other worker", { suspect: false, notes: [] })).toEqual({
+    expect(await engine.ledger.claim(job, "send", "the other worker", { lookFirst: false, notes: [] })).toEqual({
       state: "fresh",
     });
     engine.work();

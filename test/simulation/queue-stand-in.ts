@@ -12,6 +12,8 @@ interface Queued {
   state: "waiting" | "active" | "delayed" | "completed" | "failed";
   token: string;
   lockedUntilMs: number;
+  readonly timestamp: number;
+  starts: number;
   stalls: number;
   failures: number;
   processedOn: number | undefined;
@@ -75,7 +77,7 @@ export function queueStandIn(time: Time, server: Server) {
     /** Jobs were put into the list of a queue's waiting jobs. */
     pushed(list: string, ids: readonly string[]): void {
       for (const id of ids) {
-        const { name = "", data = "" } = recordOf(server.redis.call("HGETALL", [list.replace(/wait$/, id)]));
+        const { name = "", data = "", timestamp } = recordOf(server.redis.call("HGETALL", [list.replace(/wait$/, id)]));
         const job: Queued = {
           id,
           kind: name,
@@ -83,6 +85,8 @@ export function queueStandIn(time: Time, server: Server) {
           state: "waiting",
           token: "",
           lockedUntilMs: 0,
+          timestamp: Number(timestamp),
+          starts: 0,
           stalls: 0,
           failures: 0,
           processedOn: undefined,
@@ -98,6 +102,7 @@ export function queueStandIn(time: Time, server: Server) {
       if (job === undefined) return null;
       job.state = "active";
       job.token = token;
+      job.starts += 1;
       job.processedOn = BEGINNING_MS + time.nowMs();
       job.lockedUntilMs = time.nowMs() + LOCK_MS;
       watch(job);
@@ -136,7 +141,15 @@ export function queueStandIn(time: Time, server: Server) {
         add: async (name: string, data: unknown, { jobId: id }: { readonly jobId: string }) =>
           await line.send(`add to ${kind}`, () => {
             if (server.redis.call("EXISTS", [toKey(id)]) === 0) {
-              server.redis.call("HSET", [toKey(id), "name", name, "data", JSON.stringify(data)]);
+              server.redis.call("HSET", [
+                toKey(id),
+                "name",
+                name,
+                "data",
+                JSON.stringify(data),
+                "timestamp",
+                String(BEGINNING_MS + time.nowMs()),
+              ]);
               server.redis.call("LPUSH", [toKey("wait"), id]);
             }
             return { answer: undefined };
@@ -151,9 +164,11 @@ export function queueStandIn(time: Time, server: Server) {
       } as unknown as Queue; // what else a queue can do, an intake does not ask of it
     },
     /** A job as a worker's attempt gets it. */
-    given: (line: Line, { id, data, stalls, failures }: Queued) => ({
+    given: (line: Line, { id, data, timestamp, starts, stalls, failures }: Queued) => ({
       id,
       data,
+      timestamp,
+      attemptsStarted: starts,
       attemptsMade: failures,
       stalledCounter: stalls,
       updateData: async () => undefined,

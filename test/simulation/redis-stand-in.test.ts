@@ -245,7 +245,7 @@ function anyOperation(random: Random): Operation {
     },
     {
       words: words("claim", suspect, notes),
-      on: async (engine) => await engine.ledger.claim(keys(engine), step, by, { suspect, notes }),
+      on: async (engine) => await engine.ledger.claim(keys(engine), step, by, { lookFirst: suspect, notes }),
     },
     { words: words("note", notes), on: async (engine) => await engine.ledger.note(keys(engine), notes) },
     { words: words("resend"), on: async (engine) => await engine.ledger.resend(keys(engine), step, by) },
