@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -125,9 +125,10 @@ export async function openDoors(
     customers = nobody,
     ended = { has: () => false },
     dryRuns = { ask: async () => null },
-    dataDir = mkdtempSync(path.join(tmpdir(), "handoff-doors-")),
+    dataDir,
   }: DoorOptions = {},
 ): Promise<Doors> {
+  const folder = await mkdtemp(path.join(tmpdir(), "handoff-doors-"));
   const log: Record<string, unknown>[] = [];
   const waitingFor = new Map<unknown, (line: Record<string, unknown>) => void>();
   const logger = pino(
@@ -153,7 +154,7 @@ export async function openDoors(
     },
     log: logger,
     intake,
-    documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir } }),
+    documents: openDocuments({ settings: { ...documentSettings(), DATA_DIR: dataDir ?? folder } }),
     follow,
     dryRun: { dryRuns, sealing: sealingWith([Buffer.alloc(32, 7)]) },
     ended,
@@ -182,6 +183,7 @@ export async function openDoors(
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
     },
   };
 }
