@@ -28,10 +28,13 @@ export const planSchema = z.strictObject({
         step,
         system,
         operation,
+        call: z
+          .int()
+          .meta({ description: "Those with the same number go out in one call, and happen together or not at all" }),
         to: z.string().meta({ description: "What it would be sent to: `POST Case`, `AddOrder`" }),
         fields: z.record(z.string(), z.unknown()).meta({
           description:
-            "As they would be sent. Hidden: whatever may tell of a customer. In angle brackets: what does not exist yet, as an id that the system would give.",
+            "As they would be sent. Hidden: whatever may tell of a customer. In angle brackets: what does not exist yet, as an id that the system would give. `@{case.id}`: the id that another part of the same call would get.",
         }),
       }),
     )
@@ -71,6 +74,7 @@ export function planWriter(newJob: string | null) {
   const writes: Plan["writes"] = [];
   const made: string[] = [];
   let inside: string | null = null;
+  let calls = 0;
 
   const anew: Anew = (what) => FIRST_ANEW + made.push(what);
 
@@ -104,8 +108,9 @@ export function planWriter(newJob: string | null) {
       reads.push({ step: inside, system, operation });
       return await really();
     }
+    const call = (calls += 1);
     for (const { to, fields } of await parts())
-      writes.push({ step: inside, system, operation, to: named(to), fields: shownFields(fields, isPlain) });
+      writes.push({ step: inside, system, operation, call, to: named(to), fields: shownFields(fields, isPlain) });
     return await taken(anew);
   };
 
@@ -120,7 +125,8 @@ export function planWriter(newJob: string | null) {
     },
     /** What we would keep ourselves, without what is personal of it. */
     own(operation: string, to: string, fields: Readonly<Record<string, unknown>>) {
-      writes.push({ step: inside, system: "handoff", operation, to, fields: shownFields(fields, () => true) });
+      const call = (calls += 1);
+      writes.push({ step: inside, system: "handoff", operation, call, to, fields: shownFields(fields, () => true) });
     },
     plan(ending: Plan["ending"]): Plan {
       const result = { ...ending.result };

@@ -44,7 +44,14 @@ describe("what leaves a client in a dry run", () => {
       { step: null, system: "whmcs", operation: "look" },
     ]);
     expect(writes).toEqual([
-      { step: "add the order", system: "whmcs", operation: "add the order", to: "AddOrder", fields: { pid: 7 } },
+      {
+        step: "add the order",
+        system: "whmcs",
+        operation: "add the order",
+        call: 1,
+        to: "AddOrder",
+        fields: { pid: 7 },
+      },
     ]);
   });
 
@@ -54,9 +61,13 @@ describe("what leaves a client in a dry run", () => {
       { to: "PATCH Opportunity", fields: { Closed: true } },
     ];
     await writer.gate(WHMCS, { ...write({}), parts }, neverSent);
-    expect(writer.plan(DONE).writes.map(({ to, fields }) => [to, fields])).toEqual([
-      ["POST Case", { Priority: null }],
-      ["PATCH Opportunity", { Closed: true }],
+    await writer.gate(WHMCS, write({ pid: 7 }), neverSent);
+    writer.own("hand on", "mail", {});
+    expect(writer.plan(DONE).writes.map(({ call, to, fields }) => [call, to, fields])).toEqual([
+      [1, "POST Case", { Priority: null }],
+      [1, "PATCH Opportunity", { Closed: true }],
+      [2, "AddOrder", { pid: 7 }],
+      [3, "mail", {}],
     ]);
   });
 
@@ -68,6 +79,7 @@ describe("what leaves a client in a dry run", () => {
         step: "hand the mail on",
         system: "handoff",
         operation: "hand on",
+        call: 1,
         to: "mail",
         fields: { template: "cancelled", to: HIDDEN },
       },

@@ -186,11 +186,19 @@ describe("work that is new", () => {
     expect(stepsOf(plan)).toEqual(["weigh: gone-through", "send: gone-through", "stamp: gone-through"]);
     expect(plan.reads).toEqual([{ step: "weigh", system: "whmcs", operation: "look" }]);
     expect(plan.writes).toEqual([
-      { step: "send", system: "whmcs", operation: "send", to: "SendParcel", fields: { to: HIDDEN, weight: 7 } },
+      {
+        step: "send",
+        system: "whmcs",
+        operation: "send",
+        call: 1,
+        to: "SendParcel",
+        fields: { to: HIDDEN, weight: 7 },
+      },
       {
         step: null,
         system: "handoff",
         operation: "hand on",
+        call: 2,
         to: "letter",
         fields: { about: "<the new parcel's number>", to: HIDDEN },
       },

@@ -113,7 +113,6 @@ export function startWorker(
     baseMs: BASE_MS,
     stopping: stopping.signal,
     log: LOG,
-    onAttempt: (kind: string, end: string) => time.note(`${name}: an attempt at a ${kind} is ${end}`),
   };
 
   /** As BullMQ does it: take a job, keep its lock, say how it ended. */
@@ -133,7 +132,11 @@ export function startWorker(
       };
       keepLock();
       try {
-        await attempt(kind, setting, LOG, queue.given(line, job), token);
+        const onAttempt = (_kind: string, end: string, _ms: number, code: string) => {
+          time.note(`${name}: an attempt at a ${kind.name} is ${end}`);
+          if (code === "crashes-its-worker") ran(job.id); // it counts, and runs no more
+        };
+        await attempt(kind, { ...setting, onAttempt }, LOG, queue.given(line, job), token);
         await line.send("complete", () => done(queue.complete(job.id, token)));
       } catch (error) {
         if (!(error instanceof DelayedError))

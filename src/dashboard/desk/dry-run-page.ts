@@ -41,9 +41,23 @@ export function dryRunPage(file: JobFile, plan: Plan, visit: Visit): Html {
             ${table([words.step, words.state, words.dryRun.reads], steps)}`
     }
     <h2>${words.dryRun.writes}</h2>
-    ${plan.writes.length === 0 ? html`<p>${words.dryRun.noWrites}</p>` : joined(plan.writes.map(writeOf))}
+    ${plan.writes.length === 0 ? html`<p>${words.dryRun.noWrites}</p>` : joined(callsOf(plan, visit))}
     ${view.state === "failed" ? retryForm(file, visit) : NOTHING}
     <p class="pages"><a href="${jobUrl(view.id)}">${words.dryRun.toTheJob}</a></p>`;
+}
+
+/** What goes out in one call stands together. */
+function callsOf({ writes }: Plan, { words }: Visit): Html[] {
+  const calls = [...Map.groupBy(writes, ({ call }) => call).values()];
+  return calls.map((parts) => {
+    const shown = joined(parts.map(writeOf));
+    return parts.length === 1
+      ? shown
+      : html`<section class="note">
+          <p>${words.dryRun.together(parts.length)}</p>
+          ${shown}
+        </section>`;
+  });
 }
 
 function writeOf({ step, system, to, fields }: Plan["writes"][number]): Html {

@@ -177,6 +177,8 @@ const en = {
     reads: "Read",
     writes: "What it would write",
     noWrites: "Nothing.",
+    together: (count: number) =>
+      `These ${String(count)} go out in one call, and happen together or not at all. Where one names another as @{name.id}, that is the id which the other would get.`,
     takenAsAccepted: "Every write is taken as accepted: whether a system would refuse it, a dry run cannot know.",
     lastTime: (step: string) => `Last time it failed at “${step}”, and a dry run cannot know whether it would again:`,
     toTheJob: "To the job's page",
@@ -398,6 +400,8 @@ const ja: Words = {
     reads: "読み取り",
     writes: "書き込みの内容",
     noWrites: "ありません。",
+    together: (count) =>
+      `次の ${String(count)} 件は 1 回の呼び出しで送られ、すべて行われるか、まったく行われないかのどちらかです。@{名前.id} は、同じ呼び出しで作られる別のレコードの ID を指します。`,
     takenAsAccepted: "書き込みはすべて受け付けられるものとしています。拒否されるかどうかは、試すだけでは分かりません。",
     lastTime: (step) => `前回は「${step}」で失敗しました。再び失敗するかどうかは、試すだけでは分かりません。`,
     toTheJob: "ジョブのページへ",
