@@ -161,6 +161,7 @@ local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
 local is_over = ends[1] or ends[2]
 if gone and not is_over then return 1 end
 restarted()
+if not gone then redis.call('HSET', KEYS[1], 'by', ARGV[8]) end -- this call sent twice is not overtaken by itself
 local late = is_over and (gone or ARGV[2] ~= '')
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves

@@ -14,7 +14,6 @@ import type { Breaker } from "./breaker.ts";
 import { findableIn, type Finding } from "./finding.ts";
 import type { Intake } from "./intake.ts";
 import type { AnyJobKind, Hand, JobKind, Outcome } from "./job-kind.ts";
-import { FIRST } from "./ledger-hash.ts";
 import { DEATHS_OF_ITS_OWN, type Ledger, type Note, type Pause } from "./ledger.ts";
 import { afterFailure, waitForVendorMs } from "./retry.ts";
 import { openPersonal, type Sealing } from "./sealing.ts";
@@ -50,6 +49,19 @@ export interface AttemptSetting<Services> {
 /** Numbers this process's attempts: BullMQ uses a token for one job after another. */
 let attempts = 0;
 
+type Taken = "id" | "attemptsStarted" | "attemptsMade" | "stalledCounter";
+
+/** So BullMQ names what somebody puts into the queue by hand. */
+const A_NUMBER = /^\d+$/;
+
+/**
+ * Whether nothing can be known of the job but what its acceptance wrote. Where it takes no turns either, such an attempt begins with
+ * the first thing that is written of it, which is a call to Redis less.
+ */
+function isTakenFirst({ id = "", attemptsStarted, attemptsMade, stalledCounter }: Pick<Job, Taken>): boolean {
+  return attemptsStarted === 1 && attemptsMade === 0 && stalledCounter === 0 && !A_NUMBER.test(id);
+}
+
 /** One attempt, from what BullMQ hands over to what it gets back. */
 export async function attempt<Payload, Services>(
   kind: JobKind<Payload, Services>,
@@ -73,10 +85,8 @@ export async function attempt<Payload, Services>(
     ? ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload))
     : await ledger.keysOfUnreadable(kind.name, id);
 
-  // What is taken for the first time and takes no turns begins with the first thing that is written of it: a call to Redis less.
-  const isFirst = readable && queued.attemptsStarted === 1 && keys.turn === null && kind.schedule === undefined;
   attempts += 1;
-  const by = `${isFirst ? FIRST : ""}${token} ${String(attempts)}`;
+  const by = `${token} ${String(attempts)}`;
 
   /** Puts the job off; BullMQ counts no attempt. */
   const putOff = async (
@@ -91,9 +101,10 @@ export async function attempt<Payload, Services>(
     throw new DelayedError();
   };
 
-  const beginning = isFirst
-    ? ledger.first(keys, queued.timestamp)
-    : await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
+  const beginning =
+    readable && keys.turn === null && kind.schedule === undefined && isTakenFirst(queued)
+      ? ledger.first(keys, queued.timestamp)
+      : await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
     report("completed", beginning.outcome.outcome);

@@ -122,8 +122,9 @@ export function openIntake({
           return { how: taken.how, job: known.view, withThis: false };
         // Somebody took it out of the queue: nobody would ever do it, nor take it in anew.
         const sealed = sealPersonal(sealing, kind.payload, payload, taken.id);
-        await queueOf(kind.name).add(kind.name, sealed, { jobId: taken.id });
         const mended = known?.view ?? newJobView(taken.id, kind.name, request.door, new Date());
+        const timestamp = Date.parse(mended.createdAt);
+        await queueOf(kind.name).add(kind.name, sealed, { jobId: taken.id, timestamp });
         return { how: taken.how, job: mended, withThis: true };
       });
     },

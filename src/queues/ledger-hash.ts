@@ -2,7 +2,7 @@
  * How the ledger is kept in Redis, and what the scripts behind `ledger.ts` have in common. A job's ledger is one hash:
  *
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`,
- *   `by` (which attempt began last, once one has claimed a step; see `overtaken`), `attempts` (all so far),
+ *   `by` (which attempt began last; the first one that takes no turns only once it has claimed a step, or has failed), `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
@@ -48,26 +48,22 @@ local function record(first)
 end
 `;
 
-/** How the name (`by`) of an attempt starts that begins with the first thing that is written of it (see `attempt.ts`). */
-export const FIRST = "first ";
-
 /**
  * Whether another attempt of the job has begun since: BullMQ gave it to another worker, and how it goes on is that one's to say.
- * A first attempt has nobody before it, unless somebody has ended or taken over what the job is for: then the next one is for
- * `begin` to judge. KEYS: ledger, natural key.
+ * An attempt that is not written down (`by`) has nobody before it: where the ledger says otherwise (it does not know the job, that
+ * was tried before, or has ended, or another has its natural key), the next one is for `begin` to judge. KEYS: ledger, natural key.
  */
 export const OVERTAKEN = `
 local function overtaken(by, id)
-  local job = redis.call('HMGET', KEYS[1], 'by', 'next', 'failed')
+  local job = redis.call('HMGET', KEYS[1], 'by', 'accepted', 'next', 'failed')
   if job[1] then return job[1] ~= by end
-  if string.sub(by, 1, ${String(FIRST.length)}) ~= '${FIRST}' then return false end
-  return job[2] or job[3] or redis.call('HGET', KEYS[2], 'now') ~= id
+  return not job[2] or job[3] or job[4] or redis.call('HGET', KEYS[2], 'now') ~= id
 end
 `;
 
 /**
  * Takes down that Redis was restarted since the job was accepted, where no attempt had begun in writing before: what was done may
- * be lost with what it knew. Returns whether that is so.
+ * be lost with what it knew (`suspect`). Returns whether that is so.
  */
 export const RESTARTED = `
 local function restarted()

@@ -293,9 +293,9 @@ export function openLedger({
       };
     },
 
-    /** How an attempt begins that has nobody before it (see `OVERTAKEN`); `acceptedAt`: ms. */
+    /** How an attempt begins that has nobody before it (`isTakenFirst` in `attempt.ts`), which is told to whoever follows; `acceptedAt`: ms. */
     first(job: JobKeys, acceptedAt: number): Extract<Beginning, { state: "go" }> {
-      // Who follows the job hears that it is active. Where that does not get through, they look by themselves.
+      // Where that does not get through, they look by themselves.
       redis.publish(ledgerKey(job.id), "").catch(() => {});
       return {
         state: "go",

@@ -8,7 +8,7 @@ import type { JobKeys } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
-/** A job that is taken for the first time and takes no turns begins with the first thing that is written of it: until then it may read, and nothing more. */
+/** A job that is taken for the first time and takes no turns begins with the first thing that is written of it: until then it does what may be repeated, and nothing more. */
 
 const NO_ROOM = new RejectedError({
   code: "no-room",
@@ -25,6 +25,7 @@ let done: string[];
 let weighing: PromiseWithResolvers<void>;
 let weighed: PromiseWithResolvers<void>;
 /** What else happens while one is sent. */
+let acceptedAt: Date;
 let sending: () => Promise<unknown>;
 
 const parcel: AnyJobKind = defineJobKind({
@@ -33,7 +34,8 @@ const parcel: AnyJobKind = defineJobKind({
   payload: z.strictObject({ to: z.string() }),
   key: ({ to }) => to,
   routes: [],
-  async run(_payload, step) {
+  async run(_payload, step, _services, facts) {
+    acceptedAt = facts.acceptedAt;
     await step("weigh", "repeat", async () => {
       done.push("weighed");
       weighing.resolve();
@@ -70,12 +72,16 @@ async function accepted(to = "Naoko"): Promise<JobKeys> {
   return engine.ledger.keys("parcel", taken.job.id, to, undefined);
 }
 
+async function completed(id: string): Promise<void> {
+  await vi.waitUntil(async () => (await engine.queues.get("parcel")?.getJobState(id)) === "completed");
+}
+
 /** The job has come back for a later attempt: here that one comes at once. Resolves when it has ended. */
 async function again(id: string): Promise<void> {
   const queue = engine.queues.get("parcel");
   await vi.waitUntil(async () => (await queue?.getJobState(id)) === "delayed");
   await (await queue?.getJob(id))?.promote();
-  await vi.waitUntil(async () => (await queue?.getJobState(id)) === "completed");
+  await completed(id);
 }
 
 it("weighs and sends without looking, for nobody can have been there before", async () => {
@@ -170,10 +176,59 @@ it.each(["failed", "next"])(
   },
 );
 
-it("leaves a job that somebody put straight into the queue to an attempt that is written down, which looks first", async () => {
-  const { id = "" } = (await engine.queues.get("parcel")?.add("parcel", { to: "Naoko" })) ?? {};
+it("is heard the same way twice where it failed, and the answer was lost on the way", async () => {
+  const failure = {
+    code: "no",
+    title: "No.",
+    detail: "No.",
+    retryable: true,
+    vendor: null,
+    at: new Date().toISOString(),
+  };
+  const pauses = [
+    { delayMs: 20_000, failure, isGuess: false },
+    { failure, made: 0, step: null },
+  ];
+  for (const pause of pauses) {
+    const job = await accepted(JSON.stringify(pause));
+    for (let time = 0; time < 2; time++) expect(await engine.ledger.pause(job, "me", pause, [])).toBe(true);
+    expect(await engine.ledger.read(job.id)).toMatchObject({ attempts: "1" });
+  }
+});
+
+it.each([
+  ["BullMQ numbers it", {}, ["weighed"]],
+  ["under a name of their own", { jobId: "by-hand" }, ["weighed", "weighed"]],
+])(
+  "leaves a job that somebody put straight into the queue to an attempt that is written down: %s",
+  async (_how, options, read) => {
+    const { id = "" } = (await engine.queues.get("parcel")?.add("parcel", { to: "Naoko" }, options)) ?? {};
+    engine.work();
+    weighed.resolve();
+    await (read.length > 1 ? again(id) : completed(id));
+    expect(done).toEqual([...read, "looked", "sent", "looked", "told"]);
+  },
+);
+
+it("is not made again of a job that has ended, whoever puts it back into the queue as though it were new", async () => {
+  const job = await accepted();
   engine.work();
   weighed.resolve();
-  await again(id);
-  expect(done).toEqual(["weighed", "weighed", "looked", "sent", "looked", "told"]);
+  await completed(job.id);
+  done.length = 0;
+  await (await engine.queues.get("parcel")?.getJob(job.id))?.retry("completed", { resetAttemptsStarted: true });
+  await completed(job.id);
+  expect(done).toEqual([]);
+});
+
+it("goes by the moment in which the job was accepted, also where it was put into the queue anew", async () => {
+  const job = await accepted();
+  const yesterday = new Date(Date.now() - 86_400_000);
+  await engine.redis.hset(engine.ledger.channel(job.id), "accepted", yesterday.getTime());
+  await (await engine.queues.get("parcel")?.getJob(job.id))?.remove();
+  await engine.accept(parcel, { to: "Naoko" });
+  engine.work();
+  weighed.resolve();
+  await completed(job.id);
+  expect(acceptedAt).toEqual(yesterday);
 });
