@@ -71,6 +71,53 @@ it("how long a job waited is told once, when it is first taken, and of no sweep"
   expect(waitedMs).toBeLessThanOrEqual(performance.now() - asked + 1); // two clocks
 });
 
+it("a job that is taken at once waited no time, also where the clock of whoever accepted it is ahead", async () => {
+  const [ahead, long] = [await post("Naoko"), await post("Ken")];
+  const queue = engine.queues.get("letter");
+  if (queue === undefined) throw new Error("there is no queue");
+  await engine.redis.hset(queue.toKey(ahead), "timestamp", Date.now() + 60_000);
+  await engine.redis.hset(queue.toKey(long), "timestamp", Date.now() - 60_000);
+  engine.work();
+  await engine.until(long, "completed");
+  await engine.until(ahead, "completed");
+  const waited = engine.taken.map(({ waitedMs }) => waitedMs).toSorted((one, other) => one - other);
+  expect(waited).toEqual([0, expect.any(Number)]);
+  expect(waited[1]).toBeGreaterThanOrEqual(60_000);
+});
+
+it("nobody is told of an end while the job is tried again by itself", async () => {
+  let troubles = 1;
+  does = () => {
+    if (troubles-- > 0) throw new UnavailableError({ ...fault, scope: "call" });
+  };
+  engine.work();
+  const id = await post("Naoko");
+  await engine.until(id, "completed");
+  await expect.poll(() => stateOf(id)).toBe("completed");
+  expect(told).toEqual([id]);
+});
+
+it.each([
+  ["done for a week", "completed", 7],
+  ["left to a person for ninety days", "failed", 90],
+] as const)("a job that was %s goes from its queue, and a younger one stays", async (_how, set, days) => {
+  does = () => {
+    if (set === "failed") throw new RejectedError(fault);
+  };
+  engine.work();
+  const ended = async (to: string) => {
+    const id = await post(to);
+    await expect.poll(() => stateOf(id)).toBe(set);
+    return id;
+  };
+  const key = engine.queues.get("letter")?.toKey(set) ?? "";
+  const [old, young] = [await ended("Naoko"), await ended("Ken")];
+  const then = Date.now() - days * 86_400_000;
+  await engine.redis.zadd(key, then - 2000, old, then + 60_000, young);
+  await ended("Aya");
+  expect([await stateOf(old), await stateOf(young)]).toEqual(["unknown", set]);
+});
+
 it("that a job has ended is told again where nobody heard it, and its work is not done again", async () => {
   let posted = 0;
   does = () => void (posted += 1);
