@@ -1,5 +1,5 @@
 import { GROUPING } from "./failure-groups.ts";
-import { CHANGED, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
+import { CHANGED, JOB, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
 import { script } from "./script.ts";
 import { TELLING } from "./story.ts";
 
@@ -32,19 +32,16 @@ end
  * an empty text, deaths in a row, and two for each step that is remembered: its name, and its sealed result or an empty
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
-export const begin = script(`${CHANGED}${GROUPING}${TELLING}${BESIDE}
+export const begin = script(`${JOB}${CHANGED}${GROUPING}${TELLING}${BESIDE}
 local now, run = now_ms(), run_id()
 local id = ARGV[1]
-local job, names, results, effect = {}, {}, {}, false
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'step ' then
-    local step = cjson.decode(all[i + 1])
-    names[#names + 1] = all[i]
+local names, results, effect = {}, {}, false
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 5) == 'step ' then
+    local step = cjson.decode(fields[i + 1])
+    names[#names + 1] = fields[i]
     results[#results + 1] = step.state == 'done' and step.result or ''
     effect = effect or step.effect
-  else
-    job[all[i]] = all[i + 1]
   end
 end
 if job.outcome then return { 'ended', job.outcome } end
@@ -153,40 +150,39 @@ return { 'go', (key[2] or after_restart) and 1 or 0 }
  * that group, notes.
  * Returns 1 where another attempt has begun since: what one that was thought dead met counts no more.
  */
-export const pause = script(`${RECORD}${OVERTAKEN}${RESTARTED}${CHANGED}${GROUPING}${TELLING}
+export const pause = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
 record(12)
 local calls = ARGV[10] ~= '' and ARGV[10] or nil
 local gone = overtaken(ARGV[8], ARGV[1])
-local ends = redis.call('HMGET', KEYS[1], 'failed', 'outcome')
-local is_over = ends[1] or ends[2]
+local is_over = job.failed or job.outcome
 if gone and not is_over then return 1 end
-restarted()
+${RESTARTED}
 if not gone then redis.call('HSET', KEYS[1], 'by', ARGV[8]) end -- this call sent twice is not overtaken by itself
 local late = is_over and (gone or ARGV[2] ~= '')
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
 -- no active step of its own behind. Until then no other job may go by what it finds.
 local landing, in_doubt = 0, false
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'step ' then
-    local step = cjson.decode(all[i + 1])
+for i = 1, #fields, 2 do
+  local field = fields[i]
+  if string.sub(field, 1, 5) == 'step ' then
+    local step = cjson.decode(job[field])
     if step.state ~= 'done' then landing = math.max(landing, step.lands - now, (step.lease or 0) - now) end
     in_doubt = in_doubt or step.state ~= 'done'
     if step.state == 'active' and step.lease <= now and delay < 0 then
       step.state, step.at, step.lease = 'in-doubt', now, nil
-      redis.call('HSET', KEYS[1], all[i], cjson.encode(step))
+      redis.call('HSET', KEYS[1], field, cjson.encode(step))
     end
   end
 end
 -- The same failure, with its moment, is this call sent twice, because its answer was lost on the way: it counts once.
-if not late and ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'failure') ~= ARGV[2] then
+if not late and ARGV[2] ~= '' and job.failure ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
     if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2], calls = calls }) end
     redis.call('HSET', KEYS[1], 'away', ARGV[4])
     -- It was an outage: the attempts that were spent on finding that out are given back.
-    local guesses = tonumber(redis.call('HGET', KEYS[1], 'guesses') or 0)
+    local guesses = tonumber(job.guesses or 0)
     if guesses > 0 then
       redis.call('HINCRBY', KEYS[1], 'spent', -guesses)
       redis.call('HINCRBY', KEYS[1], 'attempts', -guesses)
@@ -211,7 +207,7 @@ elseif not late then
   redis.call('HSET', KEYS[1], 'failed', now, 'made', ARGV[7])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   join_group(id, ARGV[9], ARGV[11], now, ARGV[2], ARGV[5])
-  if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, redis.call('HGET', KEYS[1], 'kind') or '') end
+  if in_doubt then redis.call('HSET', string.sub(KEYS[1], 1, -1 - #('ledger:' .. id)) .. 'doubts', id, job.kind or '') end
 end
 -- The key itself is kept for good: it is the sign for the next job to look before it writes.
 if (late or delay < 0) and landing <= 0 and not in_doubt and redis.call('HGET', KEYS[2], 'now') == id then
@@ -233,12 +229,11 @@ return gone and 1 or 0
 export const end = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
 if record(6) then return 1 end
 local id, now = ARGV[1], now_ms()
-local job = redis.call('HMGET', KEYS[1], 'outcome', 'attempts', 'group', 'failure', 'next')
-if job[1] then return 0 end
+if job.outcome then return 0 end
 if overtaken(ARGV[5], id) then return 1 end
-redis.call('HSET', KEYS[1], 'attempts', (job[2] or 0) + 1, 'outcome', ARGV[2], 'finished', now)
-if job[3] then leave_group(id) end
-if job[4] or job[5] then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
+redis.call('HSET', KEYS[1], 'attempts', (job.attempts or 0) + 1, 'outcome', ARGV[2], 'finished', now)
+if job.group then leave_group(id) end
+if job.failure or job.next then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 changed()
 if redis.call('HGET', KEYS[2], 'now') == id then

@@ -24,26 +24,37 @@
  * `ended` (ms, when it ended well).
  */
 
+/** The job's ledger as it stands when a script begins, which reads it once: `job`, by its fields. */
+export const JOB = `
+local fields, job = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #fields, 2 do
+  job[fields[i]] = fields[i + 1]
+end
+local function step_of(name)
+  local stored = job['step ' .. name]
+  return stored and cjson.decode(stored)
+end
+`;
+
 /** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
-export const RECORD = `
+export const RECORD = `${JOB}
 local function record(first)
   local conflict, news = false, {}
-  local places = #ARGV >= first and tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
   for i = first, #ARGV, 5 do
-    local field = 'step ' .. ARGV[i]
-    local stored = redis.call('HGET', KEYS[1], field)
-    local step = stored and cjson.decode(stored)
+    local step = step_of(ARGV[i])
     if step and step.state == 'done' then
       conflict = conflict or step.result ~= ARGV[i + 2]
     else
-      if not step then places = places + 1 end
-      local done = { n = step and step.n or places, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
+      if not step then job.steps = (job.steps or 0) + 1 end
+      local done = { n = step and step.n or job.steps, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
       if ARGV[i + 4] ~= '' then done.calls = ARGV[i + 4] end
+      local field = 'step ' .. ARGV[i]
+      job[field] = cjson.encode(done)
       news[#news + 1] = field
-      news[#news + 1] = cjson.encode(done)
+      news[#news + 1] = job[field]
     end
   end
-  if #news > 0 then redis.call('HSET', KEYS[1], 'steps', places, unpack(news)) end
+  if #news > 0 then redis.call('HSET', KEYS[1], 'steps', job.steps, unpack(news)) end
   return conflict
 end
 `;
@@ -52,26 +63,23 @@ end
  * Whether another attempt of the job has begun since: BullMQ gave it to another worker, and how it goes on is that one's to say.
  * An attempt that is not written down (`by`) has nobody before it: where the ledger says otherwise (it does not know the job, that
  * was tried before, or has ended, or another has its natural key), the next one is for `begin` to judge. KEYS: ledger, natural key.
+ * After `JOB`.
  */
 export const OVERTAKEN = `
 local function overtaken(by, id)
-  local job = redis.call('HMGET', KEYS[1], 'by', 'accepted', 'next', 'failed')
-  if job[1] then return job[1] ~= by end
-  return not job[2] or job[3] or job[4] or redis.call('HGET', KEYS[2], 'now') ~= id
+  if job.by then return job.by ~= by end
+  return not job.accepted or job.next or job.failed or redis.call('HGET', KEYS[2], 'now') ~= id
 end
 `;
 
 /**
  * Takes down that Redis was restarted since the job was accepted, where no attempt had begun in writing before: what was done may
- * be lost with what it knew (`suspect`). Returns whether that is so.
+ * be lost with what it knew (`suspect`). After `JOB`.
  */
 export const RESTARTED = `
-local function restarted()
-  local job = redis.call('HMGET', KEYS[1], 'by', 'run')
-  local run = run_id()
-  if job[1] or job[2] == run then return false end
-  redis.call('HSET', KEYS[1], 'suspect', 1, 'run', run)
-  return true
+if not job.by and job.run ~= run_id() then
+  job.suspect, job.run = '1', run_id()
+  redis.call('HSET', KEYS[1], 'suspect', job.suspect, 'run', job.run)
 end
 `;
 

@@ -1,4 +1,4 @@
-import { CHANGED, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
+import { CHANGED, JOB, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
 import { script } from "./script.ts";
 
 /**
@@ -8,12 +8,9 @@ import { script } from "./script.ts";
  * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), how often it was looked for, and what a person
  * said about it (sealed; or an empty text).
  */
-export const claim = script(`${RECORD}${OVERTAKEN}${RESTARTED}${CHANGED}
+export const claim = script(`${RECORD}${OVERTAKEN}${CHANGED}
 if record(7) or overtaken(ARGV[2], ARGV[6]) then return { 'overtaken' } end
-local now = now_ms()
-local field = 'step ' .. ARGV[1]
-local job = redis.call('HMGET', KEYS[1], field, 'suspect', 'steps')
-local step = job[1] and cjson.decode(job[1])
+local now, step = now_ms(), step_of(ARGV[1])
 if step and step.state == 'done' then return { 'done', step.result } end
 local ours = step and step.state == 'active' and step.by == ARGV[2]
 if step and step.state == 'active' and step.lease > now and not ours then
@@ -25,21 +22,20 @@ if KEYS[3] then
   if holder ~= ARGV[6] then return { 'in flight', holder and ARGV[4] or 0 } end
   redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[5])
 end
-
+${RESTARTED}
 -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
-local look = restarted() or job[2] == '1' or ARGV[3] == '1'
+local look = ARGV[3] == '1' or job.suspect == '1'
 if ours then look = step.look elseif step then look = true end
 local lands = look and now or now + tonumber(ARGV[5])
-local places = job[3] or 0
 if not step then
-  places = places + 1
-  step = { n = places, looks = 0, lands = lands }
+  job.steps = (job.steps or 0) + 1
+  step = { n = job.steps, looks = 0, lands = lands }
 end
 local reply = { 'fresh' }
 if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks, step.said or '' } end
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
-redis.call('HSET', KEYS[1], 'by', ARGV[2], 'steps', places, field, cjson.encode(step))
+redis.call('HSET', KEYS[1], 'by', ARGV[2], 'steps', job.steps, 'step ' .. ARGV[1], cjson.encode(step))
 changed()
 return reply
 `);
@@ -53,20 +49,16 @@ return record(1) and 1 or 0
  * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, natural key, and the turn. ARGV: step, by,
  * lease (ms), land (ms), id. Returns 1 where the job, the claim and the turn are still the caller's.
  */
-export const resend = script(`${OVERTAKEN}
+export const resend = script(`${JOB}${OVERTAKEN}
 if overtaken(ARGV[2], ARGV[5]) then return 0 end
 if KEYS[3] then
   if redis.call('GET', KEYS[3]) ~= ARGV[5] then return 0 end
   redis.call('PEXPIRE', KEYS[3], ARGV[4])
 end
-local field = 'step ' .. ARGV[1]
-local stored = redis.call('HGET', KEYS[1], field)
-if not stored then return 0 end
-local step = cjson.decode(stored)
-if step.by ~= ARGV[2] then return 0 end
-local now = now_ms()
+local now, step = now_ms(), step_of(ARGV[1])
+if not step or step.by ~= ARGV[2] then return 0 end
 step.lease, step.lands, step.looks, step.said = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0, nil
-redis.call('HSET', KEYS[1], field, cjson.encode(step))
+redis.call('HSET', KEYS[1], 'step ' .. ARGV[1], cjson.encode(step))
 return 1
 `);
 
