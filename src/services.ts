@@ -11,7 +11,8 @@ import { type CameOfCall, cameOf, DONE, type Metrics, NOT_MADE } from "./metrics
 import type { Allowance } from "./queues/allowance.ts";
 import { type Breaker, withoutWaiting } from "./queues/breaker.ts";
 import { tellCall } from "./queues/calls.ts";
-import type { Settings, Variable } from "./settings.ts";
+import type { Connection } from "./queues/connection.ts";
+import { type Settings, SettingsError, type Variable } from "./settings.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** The clients that processors get as an argument. */
@@ -234,4 +235,16 @@ function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal, ga
       tell(operation, came, performance.now() - startedAt);
     }
   };
+}
+
+/** A client that cannot be made says which of its settings is at fault. */
+export function clientsOf<Services>(open: () => Services, redis: Connection): Services {
+  try {
+    return open();
+  } catch (error) {
+    redis.disconnect();
+    throw new SettingsError([
+      { variable: "", problem: error instanceof Error ? error.message : "a client cannot be made" },
+    ]);
+  }
 }
