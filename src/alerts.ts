@@ -2,7 +2,6 @@ import { hash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import {
-  ALERTS_CLIENT,
   follow,
   type Followed,
   followedList,
@@ -15,6 +14,7 @@ import {
   type Trouble,
   troubles,
 } from "./domain/alert.ts";
+import { ALERTS_CLIENT, HANDOFF_CLIENT } from "./domain/clients.ts";
 import { publicUrlOf } from "./domain/desk-path.ts";
 import type { Letter } from "./domain/letter.ts";
 import { callback, type CallbackPayload, mail } from "./processors/index.ts";
@@ -24,7 +24,6 @@ import type { Intake } from "./queues/intake.ts";
 import { type AnyJobKind, PROMISED_MS } from "./queues/job-kind.ts";
 import { script } from "./queues/script.ts";
 import { readStanding } from "./queues/standing.ts";
-import { OWN_CLIENT } from "./queues/attempt.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -114,7 +113,7 @@ async function tell({ intake, settings }: Alerting, one: Followed, news: News): 
   const since = new Date(one.since).toISOString();
   const until = one.goneSince === null ? undefined : new Date(one.goneSince).toISOString();
   const key = `alert ${hash("sha256", idOf(trouble)).slice(0, 16)} ${String(one.since)} ${news}`;
-  const request = { door: ALERTS_CLIENT, idempotency: { client: OWN_CLIENT, key } };
+  const request = { door: ALERTS_CLIENT, idempotency: { client: HANDOFF_CLIENT, key } };
 
   if ((settings.ALERT_EMAILS?.get(owner) ?? settings.ADMIN_EMAIL) !== undefined) {
     const letter: Letter = { template: "alert", to: owner, since, ...(news === "over" && { until }), trouble };
@@ -126,6 +125,6 @@ async function tell({ intake, settings }: Alerting, one: Followed, news: News): 
     const timestamp = (news === "over" ? until : undefined) ?? since;
     const event: CallbackPayload["event"] = { type: `alert.${news}`, timestamp, data };
     const payload: CallbackPayload = { client: ALERTS_CLIENT, id: key.replaceAll(" ", "-"), event };
-    await intake.accept(callback, payload, { ...request, idempotency: { client: OWN_CLIENT, key: `post ${key}` } });
+    await intake.accept(callback, payload, { ...request, idempotency: { client: HANDOFF_CLIENT, key: `post ${key}` } });
   }
 }

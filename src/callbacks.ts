@@ -1,7 +1,7 @@
 import { callback, type CallbackPayload } from "./processors/index.ts";
 import type { Intake } from "./queues/intake.ts";
 import type { JobView } from "./queues/job-view.ts";
-import { OWN_CLIENT } from "./queues/attempt.ts";
+import { HANDOFF_CLIENT } from "./domain/clients.ts";
 import type { Settings } from "./settings.ts";
 
 /** A queue takes 64 KiB a job. No job of ours comes near; one that does is told of without its steps. */
@@ -24,7 +24,7 @@ export function callbacksOnEnd(
       if (payload === null) continue;
       await intake.accept(callback, payload, {
         door: job.kind,
-        idempotency: { client: OWN_CLIENT, key: `callback ${client} ${payload.id}` },
+        idempotency: { client: HANDOFF_CLIENT, key: `callback ${client} ${payload.id}` },
       });
     }
   };

@@ -3,7 +3,7 @@ import type { Connection } from "./queues/connection.ts";
 
 /** What the program does as its connections to Redis come and go. */
 
-/** Redis's client repeats an error at every reconnection; the log gets one line in this time. */
+/** Redis's client repeats an error at every reconnection, as others do at every look; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
 
 /** How soon what Redis refused at the start is asked of it again. */
@@ -14,13 +14,16 @@ export function watch(redis: Connection, log: Logger): void {
   redis.on("error", complaintsTo(log));
 }
 
-/** Takes down what a connection to Redis meets, without filling the log. */
-export function complaintsTo(log: Logger): (err: unknown) => void {
+/** Takes down what goes wrong again and again, without filling the log. */
+export function complaintsTo(
+  log: Logger,
+  message = "Redis is not reachable; it is tried again by itself",
+): (err: unknown) => void {
   let complainedAt = 0;
   return (err) => {
     if (Date.now() - complainedAt < COMPLAINT_EVERY_MS) return;
     complainedAt = Date.now();
-    log.warn({ err }, "Redis is not reachable; it is tried again by itself");
+    log.warn({ err }, message);
   };
 }
 

@@ -161,7 +161,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   whenReady(door, log, async () => {
     queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
     dashboard?.show([...queues.values()]);
-    if (dashboard !== undefined) carryingOn ??= retryAll.carryOn(stopping.signal, complaintsTo(log));
+    if (dashboard !== undefined)
+      carryingOn ??= retryAll.carryOn(
+        stopping.signal,
+        complaintsTo(log, "retrying a group of failed jobs met an error; it goes on by itself"),
+      );
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
   worker?.start();

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { ALERTS_CLIENT, type QuietHours } from "./domain/alert.ts";
+import type { QuietHours } from "./domain/alert.ts";
 import { type Owner, OWNERS } from "./domain/causes.ts";
+import { OWN_CLIENTS } from "./domain/clients.ts";
 
 /** How the values of settings are written (the contract's section 2): a schema for each form, from the text to what it says. */
 
@@ -64,9 +65,6 @@ export interface ApiKey {
   readonly client: string;
   readonly key: Secret;
 }
-/** Clients of our own: the idempotency keys of outbound messages, and of what jobs hand on, are theirs. */
-const OWN_CLIENTS = ["salesforce", "handoff", ALERTS_CLIENT];
-
 export const apiKeys = text.transform((list, context): readonly ApiKey[] => {
   const keys = list.split(",").map((entry) => {
     const at = entry.indexOf(":");

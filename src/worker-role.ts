@@ -46,7 +46,12 @@ export function prepareWorker(
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis, ledger, sealing, queues: () => queues, carried: tracing?.carried });
   const onEnd = callbacksOnEnd(settings, intake);
-  const count = countCalls({ redis, prefix, stopping: stopping.signal, complain: complaintsTo(log) });
+  const count = countCalls({
+    redis,
+    prefix,
+    stopping: stopping.signal,
+    complain: complaintsTo(log, "calls could not be counted for the desk"),
+  });
   const counting: Metrics = {
     ...metrics,
     vendorCall(vendor, operation, came, ms) {
@@ -113,12 +118,14 @@ export function prepareWorker(
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
         queues ??= await openQueues(kinds, redis, prefix);
+        if (isAborted(stopping.signal)) return; // a job that is taken from now on would die with this process
         if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         for (const { name, schedule } of kinds) {
           const queue = queues.get(name);
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
+        if (isAborted(stopping.signal)) return;
         answering ??= answer();
         alerting ??= watchForTrouble({ redis, prefix, intake, kinds, settings }, stopping.signal, log);
         if (settings.SALESFORCE_EVENTS === "on")
@@ -138,4 +145,9 @@ export function prepareWorker(
       await quit(redis);
     },
   };
+}
+
+/** A state that another call sets meanwhile, which the compiler cannot know. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

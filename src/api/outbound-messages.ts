@@ -1,3 +1,4 @@
+import { SALESFORCE_CLIENT } from "../domain/clients.ts";
 import type { Secret } from "../settings.ts";
 import type { Intake } from "../queues/intake.ts";
 import type { AnyJobKind } from "../queues/job-kind.ts";
@@ -105,7 +106,7 @@ async function announce(
   payload: unknown,
 ): Promise<string> {
   const request = { door: `outbound message ${notification}`, unless: ["done"] as const };
-  const idempotency = { client: "salesforce", key: notification };
+  const idempotency = { client: SALESFORCE_CLIENT, key: notification };
   let taken = await intake.accept(provisioning, payload, { ...request, idempotency });
   // An id that stood for another Order before tells nothing; the Order itself must not be lost for that.
   if (taken.how === "key-reused") taken = await intake.accept(provisioning, payload, request);

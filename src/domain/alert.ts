@@ -10,9 +10,6 @@ import { minuteInJapan } from "./japan-calendar.ts";
  * failures' own words, which are plain: nothing personal.
  */
 
-/** As which client of the callbacks whoever hears of alerts is known; no caller may be called so. */
-export const ALERTS_CLIENT = "alerts";
-
 const name = line(500);
 const ms = z.number().nonnegative();
 const VENDORS = Object.keys(VENDOR_NAMES) as [Vendor, ...Vendor[]]; // an object literal has no other keys

@@ -1,6 +1,6 @@
 import { script } from "./script.ts";
 
-/** Salesforce sends a message for a day: some forty doors' names. */
+/** Salesforce may send a message again for a day, under new ids: room for some forty. */
 const LONGEST_DOORS = 2000;
 
 /**

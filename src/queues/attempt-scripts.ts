@@ -45,8 +45,8 @@ for i = 1, #fields, 2 do
   end
 end
 if job.outcome then return { 'ended', job.outcome } end
--- Where a person retries it, BullMQ knows of that failure. Else it was taken before then, by a worker that was thought dead; or
--- the one that failed it died before it could say so.
+-- Where a person has retried it, BullMQ counts this failure. Where it does not, a slow worker took the job before it failed, or the
+-- worker that failed it died before it could tell BullMQ.
 if job.failed and tonumber(ARGV[8]) <= tonumber(job.made or -1) then return { 'failed', job.failure } end
 
 local stalls = tonumber(ARGV[5])
@@ -98,7 +98,7 @@ if job.suspect ~= '1' and is_suspect(job, key, id, run) then
 end
 if not job.accepted then
   job.accepted = now
-  redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'accepted', now)
+  redis.call('HSET', KEYS[1], 'kind', ARGV[2], 'natural', KEYS[2], 'accepted', now)
 end
 if job.next or job.failed then redis.call('HDEL', KEYS[1], 'next', 'failed', 'made') end
 if job.failed then
@@ -124,7 +124,8 @@ return reply
 `);
 
 /**
- * What `begin` would come to for a job as it stands, or for one that were taken in now. KEYS: ledger, natural key, era. ARGV:
+ * What `begin` would come to for a job as it stands, or for one that were taken in now; whose turn it is, and whether the job has
+ * ended itself, is not asked. KEYS: ledger, natural key, era. ARGV:
  * id, how the names of all places in the queue begin, how long Redis stays suspect after a restart (ms). Returns 'wait', or
  * 'ended' and the outcome, or 'go' and whether it would look before each write (0 or 1).
  */
@@ -150,7 +151,7 @@ return { 'go', (key[2] or after_restart) and 1 or 0 }
  * that group, notes.
  * Returns 1 where another attempt has begun since: what one that was thought dead met counts no more.
  */
-export const pause = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
+export const pause = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
 record(12)
 local calls = ARGV[10] ~= '' and ARGV[10] or nil
 local gone = overtaken(ARGV[8], ARGV[1])
@@ -160,8 +161,8 @@ ${RESTARTED}
 if not gone then redis.call('HSET', KEYS[1], 'by', ARGV[8]) end -- this call sent twice is not overtaken by itself
 local late = is_over and (gone or ARGV[2] ~= '')
 local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
--- How long something may still arrive, of a step in doubt or one that another worker is or died inside: this attempt leaves
--- no active step of its own behind. Until then no other job may go by what it finds.
+-- How long something may still arrive, of a step in doubt or one that another worker is or died inside (this attempt leaves no
+-- active step of its own behind, but for one whose claim came too late). Until then no other job may go by what it finds.
 local landing, in_doubt = 0, false
 for i = 1, #fields, 2 do
   local field = fields[i]
@@ -179,8 +180,10 @@ end
 if not late and ARGV[2] ~= '' and job.failure ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'failure', ARGV[2])
   if ARGV[4] ~= '' then
-    if redis.call('HSETNX', KEYS[1], 'outage', now) == 1 then tell({ at = now, what = 'waits', failure = ARGV[2], calls = calls }) end
-    redis.call('HSET', KEYS[1], 'away', ARGV[4])
+    if job.away ~= ARGV[4] then -- another vendor's outage is another day to wait
+      redis.call('HSET', KEYS[1], 'outage', now, 'away', ARGV[4])
+      tell({ at = now, what = 'waits', failure = ARGV[2], calls = calls })
+    end
     -- It was an outage: the attempts that were spent on finding that out are given back.
     local guesses = tonumber(job.guesses or 0)
     if guesses > 0 then
@@ -226,7 +229,7 @@ return gone and 1 or 0
  * Ends a job well. KEYS: as of `begin`. ARGV: id, outcome (JSON), its word, how long keys are kept
  * (ms), by, notes. Returns 1 where another attempt has begun, or gave another result for what is noted: nothing has ended then.
  */
-export const end = script(`${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
+export const end = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
 if record(6) then return 1 end
 local id, now = ARGV[1], now_ms()
 if job.outcome then return 0 end

@@ -1,5 +1,6 @@
 import { DelayedError, type Job } from "bullmq";
 import type { Logger } from "pino";
+import { HANDOFF_CLIENT } from "../domain/clients.ts";
 import { RejectedError, type Vendor } from "../domain/errors.ts";
 import type { Allowance } from "./allowance.ts";
 import {
@@ -21,6 +22,8 @@ import { classify, ComeBackLater, stepRunner } from "./steps.ts";
 
 /** How soon a job looks again whether another one of its account, or with its natural key, has ended. */
 const TURN_LOOK_MS = 500;
+
+const turnLookMs = () => Math.ceil(TURN_LOOK_MS * (1 + Math.random()));
 
 /** How an attempt ended, for the metrics. */
 export type AttemptEnd = "completed" | "rejected" | "retrying" | "waiting" | "failed";
@@ -47,9 +50,10 @@ export interface AttemptSetting<Services> {
 }
 
 /** Numbers this process's attempts: BullMQ uses a token for one job after another. */
-let attempts = 0;
+let attemptsBegun = 0;
 
-type Taken = "id" | "attemptsStarted" | "attemptsMade" | "stalledCounter";
+/** By what BullMQ tells how a job was taken. */
+type FirstSigns = "id" | "attemptsStarted" | "attemptsMade" | "stalledCounter";
 
 /** So BullMQ names what somebody puts into the queue by hand. */
 const A_NUMBER = /^\d+$/;
@@ -58,7 +62,7 @@ const A_NUMBER = /^\d+$/;
  * Whether nothing can be known of the job but what its acceptance wrote. Where it takes no turns either, such an attempt begins with
  * the first thing that is written of it, which is a call to Redis less.
  */
-function isTakenFirst({ id = "", attemptsStarted, attemptsMade, stalledCounter }: Pick<Job, Taken>): boolean {
+function isTakenFirst({ id = "", attemptsStarted, attemptsMade, stalledCounter }: Pick<Job, FirstSigns>): boolean {
   return attemptsStarted === 1 && attemptsMade === 0 && stalledCounter === 0 && !A_NUMBER.test(id);
 }
 
@@ -78,6 +82,8 @@ export async function attempt<Payload, Services>(
   const log = kindLog.child({ job: id });
   const startedAt = performance.now();
   const report = (end: AttemptEnd, code = "") => setting.onAttempt(kind.name, end, performance.now() - startedAt, code);
+  const reportEnd = ({ outcome, reason }: Outcome) =>
+    report(reason === undefined ? "completed" : "rejected", reason?.code ?? outcome);
 
   const payload = readPayload(kind, setting.sealing, queued.data, id);
   const readable = !(payload instanceof RejectedError);
@@ -85,8 +91,8 @@ export async function attempt<Payload, Services>(
     ? ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload))
     : await ledger.keysOfUnreadable(kind.name, id);
 
-  attempts += 1;
-  const by = `${token} ${String(attempts)}`;
+  attemptsBegun += 1;
+  const by = `${token} ${String(attemptsBegun)}`;
 
   /** Puts the job off; BullMQ counts no attempt. */
   const putOff = async (
@@ -107,7 +113,7 @@ export async function attempt<Payload, Services>(
       : await ledger.begin(keys, by, { stalls: queued.stalledCounter, made: queued.attemptsMade });
   if (beginning.state === "ended") {
     log.info({ outcome: beginning.outcome.outcome, ...beginning.outcome.result }, "ended already");
-    report("completed", beginning.outcome.outcome);
+    reportEnd(beginning.outcome);
     return beginning.outcome;
   }
   if (beginning.state === "failed") {
@@ -117,10 +123,10 @@ export async function attempt<Payload, Services>(
   if (beginning.state === "wait") {
     // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
     if (kind.schedule !== undefined) return { outcome: "done", result: {} };
-    return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "another job has its account or key", []);
+    return await putOff({ delayMs: turnLookMs() }, "another job has its account or key", []);
   }
   if (beginning.state === "not alone")
-    return await putOff({ delayMs: TURN_LOOK_MS * (1 + Math.random()) }, "workers died with it, and it runs alone", []);
+    return await putOff({ delayMs: turnLookMs() }, "workers died with it, and it runs alone", []);
   const { acceptedAt, remembered, waitsFor, deaths } = beginning;
   const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
   if (openForMs !== null && openForMs > 0) {
@@ -156,7 +162,7 @@ export async function attempt<Payload, Services>(
   const foundBy = (values: readonly string[]) => {
     if (values.length === 0) return;
     const remembered = setting.finding.remember(id, acceptedAt, values);
-    remembered.catch(() => {}); // it is awaited before the attempt ends, and until then is nobody's
+    remembered.catch(() => {}); // awaited below; without this an early failure would be an unhandled rejection
     remembering.push(remembered);
   };
   try {
@@ -186,7 +192,7 @@ export async function attempt<Payload, Services>(
     await Promise.all(remembering);
     if (!(await ledger.end(keys, by, outcome, steps.notes))) throw new ComeBackLater("another worker has the job", 0);
     log.info({ outcome: outcome.outcome, ...outcome.result, reason: outcome.reason?.code }, "completed");
-    report(outcome.reason === undefined ? "completed" : "rejected", outcome.reason?.code ?? outcome.outcome);
+    reportEnd(outcome);
     return outcome;
   } catch (thrown) {
     await Promise.all(remembering);
@@ -234,9 +240,6 @@ export async function attempt<Payload, Services>(
   }
 }
 
-/** The client whose idempotency keys name what a job hands on. */
-export const OWN_CLIENT = "handoff";
-
 function handFrom(from: string, id: string, { kinds, intake }: Pick<AttemptSetting<never>, "kinds" | "intake">): Hand {
   return async (name, payload, { once, ...how } = {}) => {
     const kind = kinds.find((one) => one.name === name);
@@ -244,7 +247,7 @@ function handFrom(from: string, id: string, { kinds, intake }: Pick<AttemptSetti
     const taken = await intake.accept(kind, kind.payload.parse(payload), {
       door: from,
       ...how,
-      ...(once !== undefined && { idempotency: { client: OWN_CLIENT, key: `${id} ${once}` } }),
+      ...(once !== undefined && { idempotency: { client: HANDOFF_CLIENT, key: `${id} ${once}` } }),
     });
     if (taken.how === "key-reused") throw new Error(`this job handed on something else as "${String(once)}" before`);
     return taken.job.id;

@@ -73,10 +73,11 @@ export async function answerDryRuns(
 ): Promise<void> {
   stopping.addEventListener("abort", () => listening.disconnect());
   const answer = async (id: string) => {
-    const asked = await redis.get(questionOf(prefix, id));
-    if (asked === null) return; // nobody waits for it any more
-    await redis.del(questionOf(prefix, id));
-    const plan = await rehearse(question.parse(JSON.parse(asked)), AbortSignal.timeout(WAIT_MS));
+    const key = questionOf(prefix, id);
+    const leftMs = await redis.pttl(key); // as long as somebody waits for it
+    const asked = await redis.getdel(key);
+    if (asked === null || leftMs <= 0) return;
+    const plan = await rehearse(question.parse(JSON.parse(asked)), AbortSignal.timeout(leftMs));
     await redis.set(answerOf(prefix, id), JSON.stringify(plan), "PX", ANSWER_KEPT_MS);
   };
   const underWay = new Set<Promise<void>>();

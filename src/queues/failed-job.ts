@@ -3,7 +3,7 @@ import type { Reason } from "../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import { GROUPING } from "./failure-groups.ts";
 import type { Outcome } from "./job-kind.ts";
-import { CHANGED } from "./ledger-hash.ts";
+import { CHANGED, JOB } from "./ledger-hash.ts";
 import { MEMORY_MS } from "./retention.ts";
 import { script } from "./script.ts";
 
@@ -37,13 +37,12 @@ export type Closed = "closed" | "not failed" | "later";
  * failed (any more); -1 where something of it may still land. Its natural key counts as failed, so that no sweep takes the
  * same work in again, and is kept for good, as the sign for the next job to look before it writes.
  */
-const close = script(`${CHANGED}${GROUPING}
+const close = script(`${JOB}${CHANGED}${GROUPING}
 local id, now = ARGV[1], now_ms()
-if not redis.call('ZSCORE', KEYS[2], id) or redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'step ' then
-    local step = cjson.decode(all[i + 1])
+if not redis.call('ZSCORE', KEYS[2], id) or job.outcome then return 0 end
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 5) == 'step ' then
+    local step = cjson.decode(fields[i + 1])
     if step.state ~= 'done' and math.max(step.lands or 0, step.lease or 0) > now then return -1 end
   end
 end
@@ -51,10 +50,9 @@ redis.call('HSET', KEYS[1], 'outcome', ARGV[2], 'finished', now)
 leave_group(id)
 redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-local natural = redis.call('HGET', KEYS[1], 'natural')
-if natural and redis.call('HGET', natural, 'now') == id then
-  redis.call('HDEL', natural, 'now')
-  redis.call('HSET', natural, 'last', id, 'outcome', 'failed')
+if job.natural and redis.call('HGET', job.natural, 'now') == id then
+  redis.call('HDEL', job.natural, 'now')
+  redis.call('HSET', job.natural, 'last', id, 'outcome', 'failed')
 end
 changed()
 return 1
@@ -72,11 +70,10 @@ export async function closeFailed({ redis, prefix, queue, id }: Place, reason: R
  * KEYS: ledger, BullMQ's failed jobs, the job. ARGV: id, payload (JSON). Returns 1 where it was written: the job has failed, and no
  * effect of it has begun, nor may have by a way that no ledger knows.
  */
-const rewrite = script(`
-if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('HGET', KEYS[1], 'suspect') == '1' then return 0 end
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'step ' and cjson.decode(all[i + 1]).effect then return 0 end
+const rewrite = script(`${JOB}
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or job.suspect == '1' then return 0 end
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 5) == 'step ' and cjson.decode(fields[i + 1]).effect then return 0 end
 end
 redis.call('HSET', KEYS[3], 'data', ARGV[2])
 return 1

@@ -59,20 +59,26 @@ export function openFollow({
       job.reading = "again";
       return true;
     }
+    let view: JobView | null;
     try {
-      let view: JobView | null;
       do {
         job.reading = "now";
         view = await read(job.id);
         // What was read while it changed may be half of one state and half of the next.
       } while (isAgain(job));
-      for (const listener of job.listeners) listener.job(view);
-      return true;
     } catch {
       return false; // Redis is away: once it is back, everything is read again
     } finally {
       job.reading = "no";
     }
+    for (const listener of job.listeners) {
+      try {
+        listener.job(view);
+      } catch (error) {
+        complain(error); // its fault alone: the others are told all the same
+      }
+    }
+    return true;
   };
 
   /** One after the other, so that a thousand jobs do not keep Redis from its work. */

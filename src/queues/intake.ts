@@ -98,19 +98,19 @@ export function openIntake({
   return {
     async accept(kind, payload, request) {
       const id = randomUUID();
+      const data = JSON.stringify(sealPersonal(sealing, kind.payload, payload, id));
+      if (Buffer.byteLength(data) > LARGEST_PAYLOAD_BYTES) throw new Error("the payload is too large for Redis");
+      const candidate: Candidate = {
+        job: ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload)),
+        data,
+        trace: carried(),
+        door: request.door,
+        unless: request.unless ?? [],
+        lookFirst: request.lookFirst ?? false,
+        idempotency: idempotencyOf(kind, payload, request),
+      };
       return await orNotAccepted(async () => {
-        const job = ledger.keys(kind.name, id, kind.key(payload), kind.account?.(payload));
-        const data = JSON.stringify(sealPersonal(sealing, kind.payload, payload, id));
-        if (Buffer.byteLength(data) > LARGEST_PAYLOAD_BYTES) throw new Error("the payload is too large for Redis");
-        const taken = await takerOf(kind.name)({
-          job,
-          data,
-          trace: carried(),
-          door: request.door,
-          unless: request.unless ?? [],
-          lookFirst: request.lookFirst ?? false,
-          idempotency: idempotencyOf(kind, payload, request),
-        });
+        const taken = await takerOf(kind.name)(candidate);
         if (taken.how === "key-reused") return taken;
         if (taken.how === "error") throw new Error(taken.detail);
         if (taken.how === "new") {
@@ -130,13 +130,13 @@ export function openIntake({
     },
 
     async known(kind, payload, request) {
+      const asked = {
+        job: ledger.keys(kind.name, "", kind.key(payload), kind.account?.(payload)),
+        idempotency: idempotencyOf(kind, payload, request),
+        unless: request.unless ?? [],
+      };
       return await orNotAccepted(async () => {
-        const job = ledger.keys(kind.name, "", kind.key(payload), kind.account?.(payload));
-        const answer = await ledger.known({
-          job,
-          idempotency: idempotencyOf(kind, payload, request),
-          unless: request.unless ?? [],
-        });
+        const answer = await ledger.known(asked);
         if (answer === null || answer.how === "key-reused") return answer;
         const found = await read(answer.id);
         return found === null ? null : { how: answer.how, job: found.view, withThis: false };
@@ -144,8 +144,9 @@ export function openIntake({
     },
 
     async lastJob(kind, payload) {
+      const keys = ledger.keys(kind.name, "", kind.key(payload), undefined);
       return await orNotAccepted(async () => {
-        const id = await ledger.last(ledger.keys(kind.name, "", kind.key(payload), undefined));
+        const id = await ledger.last(keys);
         return id === null ? null : ((await read(id))?.view ?? null);
       });
     },

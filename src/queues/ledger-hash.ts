@@ -2,7 +2,7 @@
  * How the ledger is kept in Redis, and what the scripts behind `ledger.ts` have in common. A job's ledger is one hash:
  *
  * - of the job: `kind`, `natural` (its natural key in Redis), `accepted` (ms), `door` (by which it came; a line each, where it came by several), `run` (which run of Redis wrote it), `suspect`,
- *   `by` (which attempt began last; the first one that takes no turns only once it has claimed a step, or has failed), `attempts` (all so far),
+ *   `by` (which attempt began last; a job's very first, where it takes no turn, stands here once it has claimed a step or paused), `steps` (how many are numbered), `attempts` (all so far),
  *   `spent` (since a person last retried it), `guesses` (how many of these, the last ones in a row, may have been the beginning
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
@@ -11,7 +11,7 @@
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),
- *   `looks` (how often it was looked for in vain), `asks` (a person is asked about it: the name of the id that they give, or empty),
+ *   `look` (whether the claim was told to look first), `looks` (how often it was looked for in vain), `asks` (a person is asked about it: the name of the id that they give, or empty),
  *   `said` (what they said, sealed), `result` (sealed), `ms` (how long it took), `calls` (see `calls.ts`)
  *
  * What a step gave is not sent by itself: it goes along with the next call as a note (five arguments: step, effect (0 or 1),
@@ -36,8 +36,8 @@ local function step_of(name)
 end
 `;
 
-/** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. */
-export const RECORD = `${JOB}
+/** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. After `JOB`. */
+export const RECORD = `
 local function record(first)
   local conflict, news = false, {}
   for i = first, #ARGV, 5 do
@@ -60,10 +60,10 @@ end
 `;
 
 /**
- * Whether another attempt of the job has begun since: BullMQ gave it to another worker, and how it goes on is that one's to say.
- * An attempt that is not written down (`by`) has nobody before it: where the ledger says otherwise (it does not know the job, that
- * was tried before, or has ended, or another has its natural key), the next one is for `begin` to judge. KEYS: ledger, natural key.
- * After `JOB`.
+ * Whether this attempt must stop, because another one has begun since: BullMQ gave the job to another worker, and how it goes on is
+ * that one's to say. Where the ledger names an attempt (`by`), it must be this one. Where it names none, this is the first, and goes on
+ * only while the ledger looks untouched: accepted, never paused or failed, with its natural key; else the next one is for `begin` to
+ * judge. KEYS: ledger, natural key. After `JOB`.
  */
 export const OVERTAKEN = `
 local function overtaken(by, id)

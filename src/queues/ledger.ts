@@ -21,7 +21,7 @@ const IDEMPOTENCY_MS = 7 * 86_400_000;
  */
 const SUSPECT_AFTER_RESTART_MS = 24 * 3_600_000;
 
-/** A job whose worker died so often in a row has run alone among such jobs, and brings its worker down. */
+/** After this many deaths in a row the job itself is to blame: before the last one it ran alone among such jobs. */
 export const DEATHS_OF_ITS_OWN = 3;
 
 /** Longer than a death takes to be noticed, so that the next one begins after what came of this one is known. */
@@ -176,7 +176,6 @@ export function openLedger({
 }) {
   const ledgerKey = (id: string) => `${prefix}:ledger:${id}`;
   const allKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, `${prefix}:alone`, ...turnOf(job)];
-  const stepKeys = (job: JobKeys) => [ledgerKey(job.id), job.natural, ...turnOf(job)];
   const turnKey = (account: string) => `${prefix}:turn:${account}`;
   const turnOf = (job: JobKeys) => (job.turn === null ? [] : [job.turn]);
   const about = (job: Pick<JobKeys, "id">, step: string) => `${job.id} step ${step}`;
@@ -325,7 +324,7 @@ export function openLedger({
       { lookFirst, notes }: { lookFirst: boolean; notes: readonly Note[] },
     ): Promise<Claim> {
       const [state, first = "", second, said = ""] = strings(
-        await stepScripts.claim(redis, stepKeys(job), [
+        await stepScripts.claim(redis, allKeys(job), [
           step,
           by,
           lookFirst ? 1 : 0,
@@ -343,7 +342,7 @@ export function openLedger({
 
     /** Whether the claim is still `by`'s; if so, a request that is sent now is expected to land from now on. */
     async resend(job: JobKeys, step: string, by: string): Promise<boolean> {
-      return (await stepScripts.resend(redis, stepKeys(job), [step, by, timing.leaseMs, turnMs, job.id])) === 1;
+      return (await stepScripts.resend(redis, allKeys(job), [step, by, timing.leaseMs, turnMs, job.id])) === 1;
     },
 
     /** What a step gave, by its seal. Throws `RejectedError` where no key opens it (any more). */

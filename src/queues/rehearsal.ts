@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { HANDOFF_CLIENT } from "../domain/clients.ts";
 import { isClassified, RejectedError, UnavailableError } from "../domain/errors.ts";
 import { personalFields } from "../domain/personal.ts";
 import type { Gate } from "../domain/vendor-call.ts";
-import { OWN_CLIENT, readPayload } from "./attempt.ts";
+import { readPayload } from "./attempt.ts";
 import { failureOf, unknownSteps } from "./attempt-failed.ts";
 import type { AnyJobKind, JobFacts, Outcome, Step } from "./job-kind.ts";
 import type { Ledger, Remembered, Said } from "./ledger.ts";
@@ -108,7 +109,7 @@ export async function rehearse<Services>(
       const taken = handed.payload.parse(payload);
       const known = await ledger.known({
         job: ledger.keys(name, "", handed.key(taken), undefined),
-        idempotency: once === undefined ? null : { client: OWN_CLIENT, key: `${id} ${once}`, body: null },
+        idempotency: once === undefined ? null : { client: HANDOFF_CLIENT, key: `${id} ${once}`, body: null },
         unless,
       });
       if (known !== null && known.how !== "key-reused") return known.id; // handed on before

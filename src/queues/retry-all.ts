@@ -141,7 +141,8 @@ export function openRetryAll({
       const bulk = await read(id);
       if (bulk?.state !== "running" && bulk?.state !== "paused") return;
       await redis.hset(keyOf(id), "state", state);
-      if (state === "aborted") await redis.srem(open, id);
+      // Where it was done at that very moment, it stands among the open ones no more, and would stay as it was set to for good.
+      await (state === "aborted" ? redis.srem(open, id) : redis.sadd(open, id));
     },
 
     /** The ids of those that failed anew, the last one first. */

@@ -2,13 +2,13 @@ import { CHANGED, JOB, OVERTAKEN, RECORD, RESTARTED } from "./ledger-hash.ts";
 import { script } from "./script.ts";
 
 /**
- * Claims a step whose effect must not happen twice. KEYS: ledger, natural key, and the turn. ARGV: step, by, whether to look first all the same (0 or 1), lease
+ * Claims a step whose effect must not happen twice. KEYS: as of `begin` in `attempt-scripts.ts`. ARGV: step, by, whether to look first all the same (0 or 1), lease
  * (ms), how long a request may land after the lease began (ms), id, notes.
  * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight' and
  * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), how often it was looked for, and what a person
  * said about it (sealed; or an empty text).
  */
-export const claim = script(`${RECORD}${OVERTAKEN}${CHANGED}
+export const claim = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}
 if record(7) or overtaken(ARGV[2], ARGV[6]) then return { 'overtaken' } end
 local now, step = now_ms(), step_of(ARGV[1])
 if step and step.state == 'done' then return { 'done', step.result } end
@@ -16,11 +16,11 @@ local ours = step and step.state == 'active' and step.by == ARGV[2]
 if step and step.state == 'active' and step.lease > now and not ours then
   return { 'in flight', step.lease - now }
 end
-if KEYS[3] then
-  local holder = redis.call('GET', KEYS[3])
+if KEYS[4] then
+  local holder = redis.call('GET', KEYS[4])
   -- Where it ran out, another job may have had it meanwhile, and what this attempt read is no longer true.
   if holder ~= ARGV[6] then return { 'in flight', holder and ARGV[4] or 0 } end
-  redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[5])
+  redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 end
 ${RESTARTED}
 -- This call sent twice, because its answer was lost on the way, gets the same answer twice.
@@ -41,19 +41,19 @@ return reply
 `);
 
 /** Writes notes down at once. KEYS: ledger. ARGV: notes. Returns 1 where another worker gave another result. */
-export const note = script(`${RECORD}
+export const note = script(`${JOB}${RECORD}
 return record(1) and 1 or 0
 `);
 
 /**
- * Says that a request is about to be sent again: from now on that one may land. KEYS: ledger, natural key, and the turn. ARGV: step, by,
+ * Says that a request is about to be sent again: from now on that one may land. KEYS: as of `begin` in `attempt-scripts.ts`. ARGV: step, by,
  * lease (ms), land (ms), id. Returns 1 where the job, the claim and the turn are still the caller's.
  */
 export const resend = script(`${JOB}${OVERTAKEN}
 if overtaken(ARGV[2], ARGV[5]) then return 0 end
-if KEYS[3] then
-  if redis.call('GET', KEYS[3]) ~= ARGV[5] then return 0 end
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+if KEYS[4] then
+  if redis.call('GET', KEYS[4]) ~= ARGV[5] then return 0 end
+  redis.call('PEXPIRE', KEYS[4], ARGV[4])
 end
 local now, step = now_ms(), step_of(ARGV[1])
 if not step or step.by ~= ARGV[2] then return 0 end

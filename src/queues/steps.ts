@@ -133,7 +133,7 @@ export function stepRunner({ job, ledger, by, lookFirst, remembered, stopping }:
     return await done(name, ifInDoubt, result);
   };
 
-  /** Takes down what a step gave. Where nothing could tell afterwards, not even the moment until the next call may pass. */
+  /** Takes down what a step gave: with the next call, or at once where nobody could look it up later. */
   const done = async <T>(name: string, ifInDoubt: Exclude<IfInDoubt<T>, "repeat">, result: T): Promise<T> => {
     notes.push(noteOf(name, true, result));
     if (ifInDoubt.find === undefined) {

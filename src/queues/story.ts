@@ -50,10 +50,10 @@ type Deed = Omit<Extract<StoryEvent, { by: string }>, "at">;
 
 const storyKey = (prefix: string, id: string) => `${prefix}:ledger:${id}:story`;
 
-/** The job's story in order; empty where nothing was out of the ordinary. */
+/** The job's story in order; empty where nothing was out of the ordinary. What only a newer version can read is left out. */
 export async function readStory(redis: Connection, prefix: string, id: string): Promise<StoryEvent[]> {
   const events = await redis.lrange(storyKey(prefix, id), 0, -1);
-  return events.map((event) => storyEvent.parse(JSON.parse(event)));
+  return events.flatMap((event) => storyEvent.safeParse(JSON.parse(event)).data ?? []);
 }
 
 /** Adds what `by` did, in their own words `why`. */

@@ -4,6 +4,7 @@ import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
 import { closeFailed, retryFailed } from "../../src/queues/failed-job.ts";
 import { openFinding } from "../../src/queues/finding.ts";
 import { type AnyJobKind, defineJobKind, type Outcome, rejected } from "../../src/queues/job-kind.ts";
+import { readStory } from "../../src/queues/story.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine, SEALING, sweepThat } from "./engine.ts";
 
@@ -119,13 +120,38 @@ describe("what the metrics and the log hear of an attempt", () => {
     const place = { redis: engine.redis, prefix: engine.prefix, queue: queueOf("parcel"), id };
     expect(await closeFailed(place, no)).toBe("closed");
     await retryFailed(queueOf("parcel"), id);
-    await expect.poll(reports).toEqual(["failed no-room", "completed rejected"]);
+    await expect.poll(reports).toEqual(["failed no-room", "rejected no-room"]);
     expect(logged("ended already")).toMatchObject([{ job: id, outcome: "rejected" }]);
     expect(ran).toHaveLength(1);
   });
 });
 
 describe("an attempt that merely waits", () => {
+  it("for one vendor has as long for the next one that is away", async () => {
+    const id = await send("Kyoto");
+    const keys = engine.ledger.keys("parcel", id, "Kyoto", "Sato");
+    const waitedMs = async () => {
+      const beginning = await engine.ledger.begin(keys, "me", { stalls: 0, made: 0 });
+      return beginning.state === "go" ? beginning.outageMs : NaN;
+    };
+    const wait = async (waitsFor: "whmcs" | "freebit", at: string) => {
+      const failure = { ...no, vendor: waitsFor, retryable: true, at };
+      await engine.ledger.pause(keys, "me", { delayMs: 0, failure, waitsFor }, []);
+    };
+    expect(await waitedMs()).toBe(0);
+    await wait("whmcs", "2026-11-24T00:00:00.000Z");
+    await engine.redis.hset(engine.ledger.channel(id), "outage", Date.now() - 80_000_000);
+    await wait("whmcs", "2026-11-24T01:00:00.000Z");
+    expect(await waitedMs()).toBeGreaterThanOrEqual(80_000_000);
+    await wait("freebit", "2026-11-24T02:00:00.000Z");
+    expect(await waitedMs()).toBeLessThan(60_000);
+    const story = await readStory(engine.redis, engine.prefix, id);
+    expect(story).toMatchObject([
+      { what: "waits", failure: { vendor: "whmcs" } },
+      { what: "waits", failure: { vendor: "freebit" } },
+    ]);
+  });
+
   it("for another job of its account comes again within a second, not all at the same moment", async () => {
     const inside = Promise.withResolvers<Outcome>();
     parcelDoes = () => inside.promise;

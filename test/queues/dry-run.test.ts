@@ -104,6 +104,18 @@ describe("a dry run that is asked for", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("is broken off where nobody waits any more, however late it was begun", async () => {
+    const cut = Promise.withResolvers<void>();
+    rehearse = async ({ id }, nobodyWaits) => {
+      nobodyWaits.addEventListener("abort", () => cut.resolve());
+      await cut.promise;
+      return planOf(id);
+    };
+    answer();
+    expect(await ask("one", 300)).toBeNull();
+    await cut.promise;
+  });
+
   it("has no answer where a worker of another version gives one that we do not know", async () => {
     rehearse = async () => ({ ...planOf("one"), steps: "all" }) as unknown as Plan; // as another version has it
     answer();
@@ -116,7 +128,7 @@ describe("a dry run that is asked for", () => {
       return planOf(id);
     };
     answer();
-    await redis.set(`${prefix}:dry-run:one`, JSON.stringify(parcel("one")));
+    await redis.set(`${prefix}:dry-run:one`, JSON.stringify(parcel("one")), "PX", 25_000);
     await redis.rpush(prefix + questions, "one");
     expect(await ask("two")).toEqual(planOf("two"));
     await expect.poll(() => complaints, SOON).toEqual(["Error: no kind is called so"]);

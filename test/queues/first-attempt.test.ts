@@ -207,6 +207,8 @@ it.each([
     weighed.resolve();
     await (read.length > 1 ? again(id) : completed(id));
     expect(done).toEqual([...read, "looked", "sent", "looked", "told"]);
+    const { natural } = engine.ledger.keys("parcel", id, "Naoko", undefined);
+    expect(await engine.ledger.read(id)).toMatchObject({ kind: "parcel", natural });
   },
 );
 

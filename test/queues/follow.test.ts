@@ -256,6 +256,31 @@ it("tells a listener how its job stands, then each change, to its end", async ()
   expect(one.views.at(-1)).toEqual(await engine.job(id));
 });
 
+it("tells the others where one listener is at fault, and says so", async () => {
+  const complaints: unknown[] = [];
+  const id = await accepted("Naoko");
+  const by = openFollow({
+    redis: door,
+    channel: engine.ledger.channel,
+    read: async (job) => await engine.intake.job(job),
+    complain: (error) => complaints.push(error),
+  });
+  const fault = new Error("its response is gone");
+  by.follow(id, {
+    job() {
+      throw fault;
+    },
+    over: () => undefined,
+  });
+  const other = listener(by, id);
+  engine.work();
+  await other.until(isSending);
+  send();
+  await other.until(isCompleted);
+  by.close();
+  expect(new Set(complaints)).toEqual(new Set([fault]));
+});
+
 it("has one connection for all, which subscribes to no job that nobody follows any more", async () => {
   const [first, second] = [await accepted("Naoko"), await accepted("Ken")];
   expect(await subscribers()).toEqual([]);

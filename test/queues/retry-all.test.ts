@@ -302,6 +302,16 @@ it("what is over is not looked at any more, whether it was done, was ended or is
   expect(await engine.redis.exists(`${engine.prefix}:bulk:${forgotten}`)).toBe(0);
 });
 
+it("what was done at the very moment in which somebody let it go on is not left standing as though it ran", async () => {
+  const group = await failedGroup("Kyoto");
+  const id = (await retryAll.start(group, { ...olga, rate: 100 })) ?? "";
+  await engine.redis.srem(`${engine.prefix}:bulks:open`, id); // as `advance` does that ends it
+  await engine.redis.del(`${engine.prefix}:bulk:${id}:todo`);
+  await retryAll.set(id, "running");
+  carryOn();
+  await expect.poll(async () => (await retryAll.read(id))?.state, SOON).toBe("done");
+});
+
 it("a run that Redis has trouble with keeps no other one waiting", async () => {
   const group = await failedGroup("Kyoto");
   const complaints: unknown[] = [];

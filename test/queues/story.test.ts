@@ -51,6 +51,13 @@ describe("a job's story", () => {
     expect(left).toBeLessThanOrEqual(FAILED_KEPT_MS);
   });
 
+  it("is told as far as this version can read it", async () => {
+    await tell("newer", "retried", "try 1");
+    await redis.rpush(`${prefix}:ledger:newer:story`, JSON.stringify({ at: Date.now(), what: "something new" }));
+    await tell("newer", "retried", "try 2");
+    expect(await readStory(redis, prefix, "newer")).toMatchObject([{ why: "try 1" }, { why: "try 2" }]);
+  });
+
   it("loses its beginning where it grows too long to be read", async () => {
     await Promise.all(Array.from({ length: 203 }, (_, deed) => tell("long", "retried", `try ${String(deed + 1)}`)));
     const story = await readStory(redis, prefix, "long");

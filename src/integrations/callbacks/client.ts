@@ -3,7 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import type { LookupFunction } from "node:net";
 import { Webhook } from "standardwebhooks";
-import { ALERTS_CLIENT } from "../../domain/alert.ts";
+import { ALERTS_CLIENT } from "../../domain/clients.ts";
 import { RejectedError } from "../../domain/errors.ts";
 import { isPublicAddress } from "../../domain/public-address.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";

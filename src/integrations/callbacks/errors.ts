@@ -1,4 +1,4 @@
-import { ALERTS_CLIENT } from "../../domain/alert.ts";
+import { ALERTS_CLIENT } from "../../domain/clients.ts";
 import { type ClassifiedError, RejectedError, UnavailableError } from "../../domain/errors.ts";
 
 /** What came of a post: a status with the receiver's `Retry-After`, or what was thrown before there was one. */
