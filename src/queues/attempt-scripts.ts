@@ -33,8 +33,7 @@ end
  * text. Writes only what is news: a call that writes nothing need not wait for the disk.
  */
 export const begin = script(`${JOB}${CHANGED}${GROUPING}${TELLING}${BESIDE}
-local now, run = now_ms(), run_id()
-local id = ARGV[1]
+local id, run = ARGV[1], run_id()
 local names, results, effect = {}, {}, false
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 5) == 'step ' then
@@ -160,7 +159,7 @@ if gone and not is_over then return 1 end
 ${RESTARTED}
 if not gone then redis.call('HSET', KEYS[1], 'by', ARGV[8]) end -- this call sent twice is not overtaken by itself
 local late = is_over and (gone or ARGV[2] ~= '')
-local now, id, delay = now_ms(), ARGV[1], tonumber(ARGV[3])
+local id, delay = ARGV[1], tonumber(ARGV[3])
 -- How long something may still arrive, of a step in doubt or one that another worker is or died inside (this attempt leaves no
 -- active step of its own behind, but for one whose claim came too late). Until then no other job may go by what it finds.
 local landing, in_doubt = 0, false
@@ -231,7 +230,7 @@ return gone and 1 or 0
  */
 export const end = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
 if record(6) then return 1 end
-local id, now = ARGV[1], now_ms()
+local id = ARGV[1]
 if job.outcome then return 0 end
 if overtaken(ARGV[5], id) then return 1 end
 redis.call('HSET', KEYS[1], 'attempts', (job.attempts or 0) + 1, 'outcome', ARGV[2], 'finished', now)
@@ -244,7 +243,7 @@ if redis.call('HGET', KEYS[2], 'now') == id then
   redis.call('HSET', KEYS[2], 'last', id, 'outcome', ARGV[3], 'ended', now)
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
-for turn = 3, #KEYS do
+for turn = job.stalls and 3 or 4, #KEYS do -- whose worker never died never had the first one
   if redis.call('GET', KEYS[turn]) == id then redis.call('DEL', KEYS[turn]) end
 end
 return 0

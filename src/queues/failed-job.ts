@@ -38,7 +38,7 @@ export type Closed = "closed" | "not failed" | "later";
  * same work in again, and is kept for good, as the sign for the next job to look before it writes.
  */
 const close = script(`${JOB}${CHANGED}${GROUPING}
-local id, now = ARGV[1], now_ms()
+local id = ARGV[1]
 if not redis.call('ZSCORE', KEYS[2], id) or job.outcome then return 0 end
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 5) == 'step ' then

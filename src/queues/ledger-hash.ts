@@ -24,9 +24,9 @@
  * `ended` (ms, when it ended well).
  */
 
-/** The job's ledger as it stands when a script begins, which reads it once: `job`, by its fields. */
+/** The job's ledger as it stands when a script begins, which reads it once: `job`, by its fields. `now`: ms. */
 export const JOB = `
-local fields, job = redis.call('HGETALL', KEYS[1]), {}
+local now, fields, job = now_ms(), redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #fields, 2 do
   job[fields[i]] = fields[i + 1]
 end
@@ -46,7 +46,7 @@ local function record(first)
       conflict = conflict or step.result ~= ARGV[i + 2]
     else
       if not step then job.steps = (job.steps or 0) + 1 end
-      local done = { n = step and step.n or job.steps, state = 'done', at = now_ms(), effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
+      local done = { n = step and step.n or job.steps, state = 'done', at = now, effect = ARGV[i + 1] == '1', result = ARGV[i + 2], ms = tonumber(ARGV[i + 3]) }
       if ARGV[i + 4] ~= '' then done.calls = ARGV[i + 4] end
       local field = 'step ' .. ARGV[i]
       job[field] = cjson.encode(done)

@@ -10,7 +10,7 @@ import { script } from "./script.ts";
  */
 export const claim = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}
 if record(7) or overtaken(ARGV[2], ARGV[6]) then return { 'overtaken' } end
-local now, step = now_ms(), step_of(ARGV[1])
+local step = step_of(ARGV[1])
 if step and step.state == 'done' then return { 'done', step.result } end
 local ours = step and step.state == 'active' and step.by == ARGV[2]
 if step and step.state == 'active' and step.lease > now and not ours then
@@ -55,7 +55,7 @@ if KEYS[4] then
   if redis.call('GET', KEYS[4]) ~= ARGV[5] then return 0 end
   redis.call('PEXPIRE', KEYS[4], ARGV[4])
 end
-local now, step = now_ms(), step_of(ARGV[1])
+local step = step_of(ARGV[1])
 if not step or step.by ~= ARGV[2] then return 0 end
 step.lease, step.lands, step.looks, step.said = now + tonumber(ARGV[3]), now + tonumber(ARGV[4]), 0, nil
 redis.call('HSET', KEYS[1], 'step ' .. ARGV[1], cjson.encode(step))
