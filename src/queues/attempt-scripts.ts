@@ -152,6 +152,7 @@ return { 'go', (key[2] or after_restart) and 1 or 0 }
  */
 export const pause = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}${TELLING}
 record(12)
+written()
 local calls = ARGV[10] ~= '' and ARGV[10] or nil
 local gone = overtaken(ARGV[8], ARGV[1])
 local is_over = job.failed or job.outcome
@@ -229,11 +230,11 @@ return gone and 1 or 0
  * (ms), by, notes. Returns 1 where another attempt has begun, or gave another result for what is noted: nothing has ended then.
  */
 export const end = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}${GROUPING}
-if record(6) then return 1 end
 local id = ARGV[1]
-if job.outcome then return 0 end
-if overtaken(ARGV[5], id) then return 1 end
-redis.call('HSET', KEYS[1], 'attempts', (job.attempts or 0) + 1, 'outcome', ARGV[2], 'finished', now)
+if record(6) then return written(1) end
+if job.outcome then return written(0) end
+if overtaken(ARGV[5], id) then return written(1) end
+written(nil, 'attempts', (job.attempts or 0) + 1, 'outcome', ARGV[2], 'finished', now)
 if job.group then leave_group(id) end
 if job.failure or job.next then redis.call('HDEL', KEYS[1], 'failure', 'failed', 'made', 'next') end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])

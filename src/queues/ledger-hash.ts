@@ -36,10 +36,15 @@ local function step_of(name)
 end
 `;
 
-/** Writes notes down, from argument `first` on. The first word on a step is believed: returns whether another was heard before. After `JOB`. */
+/**
+ * Takes notes, from argument `first` on: `record` returns whether another word on a step was heard before, for the first one is
+ * believed. `written` writes them down, in one go with the fields that it is given, and returns its answer: every script that takes
+ * notes ends by it. After `JOB`.
+ */
 export const RECORD = `
+local news = {}
 local function record(first)
-  local conflict, news = false, {}
+  local conflict = false
   for i = first, #ARGV, 5 do
     local step = step_of(ARGV[i])
     if step and step.state == 'done' then
@@ -54,8 +59,15 @@ local function record(first)
       news[#news + 1] = job[field]
     end
   end
-  if #news > 0 then redis.call('HSET', KEYS[1], 'steps', job.steps, unpack(news)) end
+  if #news > 0 then news[#news + 1], news[#news + 2] = 'steps', job.steps end
   return conflict
+end
+local function written(answer, ...)
+  for _, word in ipairs({ ... }) do
+    news[#news + 1] = word
+  end
+  if #news > 0 then redis.call('HSET', KEYS[1], unpack(news)) end
+  return answer
 end
 `;
 

@@ -9,17 +9,17 @@ import { script } from "./script.ts";
  * said about it (sealed; or an empty text).
  */
 export const claim = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}
-if record(7) or overtaken(ARGV[2], ARGV[6]) then return { 'overtaken' } end
+if record(7) or overtaken(ARGV[2], ARGV[6]) then return written({ 'overtaken' }) end
 local step = step_of(ARGV[1])
-if step and step.state == 'done' then return { 'done', step.result } end
+if step and step.state == 'done' then return written({ 'done', step.result }) end
 local ours = step and step.state == 'active' and step.by == ARGV[2]
 if step and step.state == 'active' and step.lease > now and not ours then
-  return { 'in flight', step.lease - now }
+  return written({ 'in flight', step.lease - now })
 end
 if KEYS[4] then
   local holder = redis.call('GET', KEYS[4])
   -- Where it ran out, another job may have had it meanwhile, and what this attempt read is no longer true.
-  if holder ~= ARGV[6] then return { 'in flight', holder and ARGV[4] or 0 } end
+  if holder ~= ARGV[6] then return written({ 'in flight', holder and ARGV[4] or 0 }) end
   redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 end
 ${RESTARTED}
@@ -35,14 +35,13 @@ local reply = { 'fresh' }
 if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks, step.said or '' } end
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
-redis.call('HSET', KEYS[1], 'by', ARGV[2], 'steps', job.steps, 'step ' .. ARGV[1], cjson.encode(step))
 changed()
-return reply
+return written(reply, 'by', ARGV[2], 'steps', job.steps, 'step ' .. ARGV[1], cjson.encode(step))
 `);
 
 /** Writes notes down at once. KEYS: ledger. ARGV: notes. Returns 1 where another worker gave another result. */
 export const note = script(`${JOB}${RECORD}
-return record(1) and 1 or 0
+return written(record(1) and 1 or 0)
 `);
 
 /**
