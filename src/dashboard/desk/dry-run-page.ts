@@ -50,7 +50,8 @@ export function dryRunPage(file: JobFile, plan: Plan, visit: Visit): Html {
 function callsOf({ writes }: Plan, { words }: Visit): Html[] {
   const calls = [...Map.groupBy(writes, ({ call }) => call).values()];
   return calls.map((parts) => {
-    const shown = joined(parts.map(writeOf));
+    const step = parts[0]?.step ?? null;
+    const shown = html`${step === null ? NOTHING : html`<p class="muted">${step}</p>`}${joined(parts.map(writeOf))}`;
     return parts.length === 1
       ? shown
       : html`<section class="note">
@@ -60,9 +61,8 @@ function callsOf({ writes }: Plan, { words }: Visit): Html[] {
   });
 }
 
-function writeOf({ step, system, to, fields }: Plan["writes"][number]): Html {
+function writeOf({ system, to, fields }: Plan["writes"][number]): Html {
   return html`<h3>${system}: ${to}</h3>
-    ${step === null ? NOTHING : html`<p class="muted">${step}</p>`}
     <pre>${JSON.stringify(fields, null, 2)}</pre>`;
 }
 
