@@ -96,7 +96,7 @@ export async function attempt<Payload, Services>(
 
   /** Puts the job off; BullMQ counts no attempt. */
   const putOff = async (
-    pause: Pause & { readonly delayMs: number },
+    pause: Extract<Pause, { how: "waits" | "waits for vendor" }>,
     why: string,
     notes: readonly Note[],
   ): Promise<never> => {
@@ -123,16 +123,16 @@ export async function attempt<Payload, Services>(
   if (beginning.state === "wait") {
     // A sweep that is still under way reads everything anew when it goes on: a second one would find nothing more.
     if (kind.schedule !== undefined) return { outcome: "done", result: {} };
-    return await putOff({ delayMs: turnLookMs() }, "another job has its account or key", []);
+    return await putOff({ how: "waits", delayMs: turnLookMs() }, "another job has its account or key", []);
   }
   if (beginning.state === "not alone")
-    return await putOff({ delayMs: turnLookMs() }, "workers died with it, and it runs alone", []);
+    return await putOff({ how: "waits", delayMs: turnLookMs() }, "workers died with it, and it runs alone", []);
   const { acceptedAt, remembered, waitsFor, deaths } = beginning;
   const openForMs = waitsFor === null ? null : ((await setting.breakers[waitsFor]?.openForMs()) ?? null);
   if (openForMs !== null && openForMs > 0) {
     // Not even reading helps yet: a thousand jobs that read at every look would use up another vendor's limit.
     return await putOff(
-      { delayMs: waitForVendorMs(openForMs, { baseMs: setting.baseMs, random: Math.random() }) },
+      { how: "waits", delayMs: waitForVendorMs(openForMs, { baseMs: setting.baseMs, random: Math.random() }) },
       "its vendor is away",
       [],
     );
@@ -142,7 +142,7 @@ export async function attempt<Payload, Services>(
   const scarceForMs = yields === undefined ? null : await setting.allowances[yields.vendor]?.enter(yields.from);
   if (typeof scarceForMs === "number") {
     return await putOff(
-      { delayMs: waitForVendorMs(scarceForMs, { baseMs: setting.baseMs, random: Math.random() }) },
+      { how: "waits", delayMs: waitForVendorMs(scarceForMs, { baseMs: setting.baseMs, random: Math.random() }) },
       "what is left of its vendor's allowance is for others",
       [],
     );
@@ -196,10 +196,11 @@ export async function attempt<Payload, Services>(
     return outcome;
   } catch (thrown) {
     await Promise.all(remembering);
-    if (thrown instanceof ComeBackLater) return await putOff({ delayMs: thrown.delayMs }, thrown.message, steps.notes);
+    if (thrown instanceof ComeBackLater)
+      return await putOff({ how: "waits", delayMs: thrown.delayMs }, thrown.message, steps.notes);
     const error = classify(thrown);
     if (stopping.aborted && helpsToRetry(error))
-      return await putOff({ delayMs: 0 }, "this worker is stopping", steps.notes);
+      return await putOff({ how: "waits", delayMs: 0 }, "this worker is stopping", steps.notes);
 
     const failure = failureOf(error);
     const calls = steps.calls();
@@ -214,13 +215,13 @@ export async function attempt<Payload, Services>(
     switch (after.next) {
       case "wait":
         return await putOff(
-          { delayMs: after.delayMs, failure, calls, ...(error.vendor !== null && { waitsFor: error.vendor }) },
+          { how: "waits for vendor", delayMs: after.delayMs, failure, calls, vendor: after.vendor },
           error.code,
           steps.notes,
         );
       case "retry": {
         const { delayMs, isGuess } = after;
-        if (!(await ledger.pause(keys, by, { delayMs, failure, calls, isGuess }, steps.notes))) break;
+        if (!(await ledger.pause(keys, by, { how: "retries", delayMs, failure, calls, isGuess }, steps.notes))) break;
         log.warn({ err: error, delayMs: after.delayMs }, "the attempt failed and is tried again");
         report("retrying", failure.code);
         throw new AttemptFailed(error, delayMs);
@@ -228,7 +229,12 @@ export async function attempt<Payload, Services>(
       case "fail": {
         const made = queued.attemptsMade;
         if (
-          !(await ledger.pause(keys, by, { failure, calls, made, step: steps.inside(), account: owner }, steps.notes))
+          !(await ledger.pause(
+            keys,
+            by,
+            { how: "left to a person", failure, calls, made, step: steps.inside(), account: owner },
+            steps.notes,
+          ))
         )
           break;
         log.error({ err: error }, "failed: a person must look");
@@ -236,7 +242,7 @@ export async function attempt<Payload, Services>(
         throw new AttemptFailed(error, null);
       }
     }
-    return await putOff({ delayMs: TURN_LOOK_MS }, "another worker has the job", []);
+    return await putOff({ how: "waits", delayMs: TURN_LOOK_MS }, "another worker has the job", []);
   }
 }
 

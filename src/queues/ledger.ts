@@ -103,19 +103,24 @@ interface Failed {
 /** How an attempt ended that did not end its job. */
 export type Pause =
   /** It merely waits for another job or worker. */
-  | { readonly delayMs: number }
+  | { readonly how: "waits"; readonly delayMs: number }
+  /** It waits for a vendor that is away: this attempt does not count. */
+  | (Failed & { readonly how: "waits for vendor"; readonly delayMs: number; readonly vendor: Vendor })
   /**
    * It failed and is tried again: this attempt counts, unless it may be the beginning of an outage (`isGuess`) and turns out
    * to be one.
    */
-  | (Failed & { readonly delayMs: number; readonly isGuess: boolean })
-  /** It waits for a vendor that is away: this attempt does not count. */
-  | (Failed & { readonly delayMs: number; readonly waitsFor: Vendor })
+  | (Failed & { readonly how: "retries"; readonly delayMs: number; readonly isGuess: boolean })
   /**
    * It is left to a person. `made`: how many failures BullMQ knew of before, by which a retry is told from what comes late.
    * `step`: in which it failed; null where in none. `account`: whose it turned out to be, where that was learned.
    */
-  | (Failed & { readonly made: number; readonly step: string | null; readonly account?: string | null });
+  | (Failed & {
+      readonly how: "left to a person";
+      readonly made: number;
+      readonly step: string | null;
+      readonly account?: string | null;
+    });
 
 export type Claim =
   /** Another attempt has begun since, or gave another result for what is noted. */
@@ -390,19 +395,21 @@ export function openLedger({
 
     /** Ends an attempt, but not the job; false where another one has begun since, by which the job goes on. */
     async pause(job: JobKeys, by: string, pause: Pause, notes: readonly Note[]): Promise<boolean> {
-      const account = ("account" in pause ? pause.account : null) ?? null;
+      const failed = pause.how === "waits" ? null : pause;
+      const left = pause.how === "left to a person" ? pause : null;
+      const account = left?.account ?? null;
       const whose = job.turn ?? (account === null ? job.natural : turnKey(account));
       const overtaken = await attemptScripts.pause(redis, allKeys(job), [
         job.id,
-        "failure" in pause ? JSON.stringify(pause.failure) : "",
-        "delayMs" in pause ? pause.delayMs : -1,
-        "waitsFor" in pause ? pause.waitsFor : "",
+        failed === null ? "" : JSON.stringify(failed.failure),
+        pause.how === "left to a person" ? -1 : pause.delayMs,
+        pause.how === "waits for vendor" ? pause.vendor : "",
         FAILED_KEPT_MS,
-        "isGuess" in pause && pause.isGuess ? 1 : 0,
-        "made" in pause ? pause.made : 0,
+        pause.how === "retries" && pause.isGuess ? 1 : 0,
+        left?.made ?? 0,
         by,
-        "made" in pause ? groupKey(prefix, { kind: job.kind, step: pause.step, code: pause.failure.code }) : "",
-        ("calls" in pause ? pause.calls : undefined) ?? "",
+        left === null ? "" : groupKey(prefix, { kind: job.kind, step: left.step, code: left.failure.code }),
+        failed?.calls ?? "",
         whose,
         ...notesOf(job, notes),
       ]);

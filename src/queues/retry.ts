@@ -1,4 +1,4 @@
-import { type ClassifiedError, InDoubtError, RejectedError, UnavailableError } from "../domain/errors.ts";
+import { type ClassifiedError, InDoubtError, RejectedError, UnavailableError, type Vendor } from "../domain/errors.ts";
 
 /** Longest wait between two attempts: an operator who mended something sees it picked up within this. */
 const LONGEST_DELAY_MS = 15 * 60_000;
@@ -28,7 +28,7 @@ export interface RetryFacts {
  */
 export type AfterFailure =
   | { readonly next: "retry"; readonly delayMs: number; readonly isGuess: boolean }
-  | { readonly next: "wait"; readonly delayMs: number }
+  | { readonly next: "wait"; readonly delayMs: number; readonly vendor: Vendor }
   | { readonly next: "fail" };
 
 /**
@@ -41,9 +41,11 @@ export function afterFailure(error: ClassifiedError, facts: RetryFacts): AfterFa
   // A write that was sent counts even then: an order that alone upsets its vendor must reach a person. A call that the breaker
   // kept from being made counts never, also where another one has closed it since.
   const { breakerOpenMs } = facts;
-  if (error instanceof UnavailableError && (breakerOpenMs !== null || error.scope === "breaker")) {
+  const { vendor } = error;
+  const isAway = error instanceof UnavailableError && (breakerOpenMs !== null || error.scope === "breaker");
+  if (isAway && vendor !== null) {
     if (facts.outageMs > LONGEST_OUTAGE_MS) return { next: "fail" };
-    return { next: "wait", delayMs: waitForVendorMs(Math.max(breakerOpenMs ?? 0, asked), facts) };
+    return { next: "wait", delayMs: waitForVendorMs(Math.max(breakerOpenMs ?? 0, asked), facts), vendor };
   }
   if (facts.spent >= facts.allowed) return { next: "fail" };
   const jittered = facts.random * Math.min(LONGEST_DELAY_MS, facts.baseMs * 2 ** (facts.spent - 1));

@@ -134,9 +134,9 @@ describe("an attempt that merely waits", () => {
       const beginning = await engine.ledger.begin(keys, "me", { stalls: 0, made: 0 });
       return beginning.state === "go" ? beginning.outageMs : NaN;
     };
-    const wait = async (waitsFor: "whmcs" | "freebit", at: string) => {
-      const failure = { ...no, vendor: waitsFor, retryable: true, at };
-      await engine.ledger.pause(keys, "me", { delayMs: 0, failure, waitsFor }, []);
+    const wait = async (vendor: "whmcs" | "freebit", at: string) => {
+      const failure = { ...no, vendor, retryable: true, at };
+      await engine.ledger.pause(keys, "me", { how: "waits for vendor", delayMs: 0, failure, vendor }, []);
     };
     expect(await waitedMs()).toBe(0);
     await wait("whmcs", "2026-11-24T00:00:00.000Z");

@@ -191,12 +191,12 @@ describe("a job that was there when its worker died of another", () => {
     }
     expect(await engine.ledger.begin(other, "me", { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
     expect(await engine.ledger.begin(keys, "me", { stalls: 2, made: 0 })).toEqual({ state: "not alone" });
-    await engine.ledger.pause(keys, "me", { delayMs: 1 }, []);
+    await engine.ledger.pause(keys, "me", { how: "waits", delayMs: 1 }, []);
     expect(await engine.ledger.begin(keys, "me", { stalls: 3, made: 0 })).toEqual({ state: "not alone" });
-    await engine.ledger.pause(other, "me", { delayMs: 1 }, []); // handed back: its worker was told to stop
+    await engine.ledger.pause(other, "me", { how: "waits", delayMs: 1 }, []); // handed back: its worker was told to stop
     expect(await engine.ledger.begin(keys, "me", { stalls: 3, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
     expect(await engine.ledger.begin(keys, "me", { stalls: 4, made: 0 })).toMatchObject({ state: "go", deaths: 3 });
-    await engine.ledger.pause(keys, "me", { delayMs: 1 }, []);
+    await engine.ledger.pause(keys, "me", { how: "waits", delayMs: 1 }, []);
     expect(await engine.ledger.begin(other, "me", { stalls: 2, made: 0 })).toMatchObject({ state: "go", deaths: 2 });
   });
 

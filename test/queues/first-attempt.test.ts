@@ -4,7 +4,7 @@ import * as z from "zod";
 import { RejectedError } from "../../src/domain/errors.ts";
 import { rewriteFailed } from "../../src/queues/failed-job.ts";
 import { type AnyJobKind, defineJobKind } from "../../src/queues/job-kind.ts";
-import type { JobKeys } from "../../src/queues/ledger.ts";
+import type { JobKeys, Pause } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
@@ -185,9 +185,9 @@ it("is heard the same way twice where it failed, and the answer was lost on the 
     vendor: null,
     at: new Date().toISOString(),
   };
-  const pauses = [
-    { delayMs: 20_000, failure, isGuess: false },
-    { failure, made: 0, step: null },
+  const pauses: readonly Pause[] = [
+    { how: "retries", delayMs: 20_000, failure, isGuess: false },
+    { how: "left to a person", failure, made: 0, step: null },
   ];
   for (const pause of pauses) {
     const job = await accepted(JSON.stringify(pause));

@@ -109,7 +109,12 @@ describe("a worker that was thought dead", () => {
     await engine.ledger.pause(
       keys,
       "me",
-      { failure: { code: "x", title: "", detail: "", vendor: null, retryable: false, at: "" }, made: 0, step: null },
+      {
+        how: "left to a person",
+        failure: { code: "x", title: "", detail: "", vendor: null, retryable: false, at: "" },
+        made: 0,
+        step: null,
+      },
       [],
     );
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way", job: { id } });

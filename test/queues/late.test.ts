@@ -124,7 +124,7 @@ describe("an attempt that another one has overtaken", () => {
     const keys = engine.ledger.keys("parcel", id, "Naoko", undefined);
     await engine.ledger.begin(keys, "me", FIRST_TIME);
     await engine.ledger.begin(keys, "another", { stalls: 1, made: 0 });
-    await engine.ledger.pause(keys, "another", { failure, made: 0, step: null }, []);
+    await engine.ledger.pause(keys, "another", { how: "left to a person", failure, made: 0, step: null }, []);
     expect(await engine.ledger.claim(keys, "send", "me", NO_NOTES)).toEqual({ state: "overtaken" });
   });
 
@@ -132,8 +132,10 @@ describe("an attempt that another one has overtaken", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, "me", FIRST_TIME);
     await engine.ledger.begin(keys, "another", FIRST_TIME);
-    expect(await engine.ledger.pause(keys, "me", { delayMs: 1 }, [])).toBe(false);
-    expect(await engine.ledger.pause(keys, "me", { failure, made: 0, step: null }, [])).toBe(false);
+    expect(await engine.ledger.pause(keys, "me", { how: "waits", delayMs: 1 }, [])).toBe(false);
+    expect(await engine.ledger.pause(keys, "me", { how: "left to a person", failure, made: 0, step: null }, [])).toBe(
+      false,
+    );
     expect(await engine.redis.get(keys.turn ?? "")).toBe(id);
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way", job: { id } });
   });
@@ -222,12 +224,12 @@ describe("what is told twice, because its answer was lost on the way,", () => {
     const attempts = async () => (await engine.ledger.read(id))["attempts"];
     await engine.ledger.begin(keys, "me", FIRST_TIME);
     for (let time = 0; time < 2; time++)
-      await engine.ledger.pause(keys, "me", { delayMs: 1, failure, isGuess: false }, []);
+      await engine.ledger.pause(keys, "me", { how: "retries", delayMs: 1, failure, isGuess: false }, []);
     expect(await attempts()).toBe("1");
     await engine.ledger.pause(
       keys,
       "me",
-      { delayMs: 1, failure: { ...failure, at: "2026-11-24T00:00:01.000Z" }, isGuess: false },
+      { how: "retries", delayMs: 1, failure: { ...failure, at: "2026-11-24T00:00:01.000Z" }, isGuess: false },
       [],
     );
     expect(await attempts()).toBe("2");
@@ -259,7 +261,7 @@ describe("a job that was left to a person", () => {
   it("is not begun by a worker that took it before, but by a person's retry", async () => {
     const { keys } = await accepted();
     await engine.ledger.begin(keys, "me", FIRST_TIME);
-    await engine.ledger.pause(keys, "me", { failure, made: 0, step: null }, []);
+    await engine.ledger.pause(keys, "me", { how: "left to a person", failure, made: 0, step: null }, []);
     expect(await engine.ledger.begin(keys, "me", FIRST_TIME)).toEqual({ state: "failed", failure });
     expect(await engine.ledger.begin(keys, "me", { stalls: 0, made: 1 })).toMatchObject({ state: "go" });
     expect(await engine.ledger.begin(keys, "me", FIRST_TIME)).toMatchObject({ state: "go" });
@@ -272,7 +274,7 @@ describe("a job that was left to a person", () => {
     };
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, "me", FIRST_TIME);
-    await engine.ledger.pause(keys, "me", { failure, made: 0, step: null }, []);
+    await engine.ledger.pause(keys, "me", { how: "left to a person", failure, made: 0, step: null }, []);
     engine.work();
     expect(await engine.until(id, "failed")).toMatchObject({ attempts: 1, failure: { code: "x" } });
     while ((await engine.queues.get("parcel")?.getJobState(id)) !== "failed")
@@ -288,13 +290,13 @@ describe("a job that was left to a person", () => {
     await engine.ledger.begin(keys, "the late worker", FIRST_TIME);
     await engine.ledger.claim(keys, "send", "the late worker", NO_NOTES);
     await engine.ledger.begin(keys, "me", FIRST_TIME);
-    await engine.ledger.pause(keys, "me", { failure, made: 0, step: null }, []);
+    await engine.ledger.pause(keys, "me", { how: "left to a person", failure, made: 0, step: null }, []);
     expect(await engine.accept(parcel, { to: "Naoko" })).toMatchObject({ how: "under-way" });
     await engine.ledger.release(keys, "send", "the late worker");
     await engine.ledger.pause(
       keys,
       "the late worker",
-      { delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false },
+      { how: "retries", delayMs: 60_000, failure: { ...failure, code: "y" }, isGuess: false },
       [],
     );
     const ledger = await engine.ledger.read(id);
@@ -307,7 +309,7 @@ describe("a job that was left to a person", () => {
     const { id, keys } = await accepted();
     await engine.ledger.begin(keys, "me", FIRST_TIME);
     await engine.ledger.end(keys, "me", { outcome: "done", result: {} }, []);
-    await engine.ledger.pause(keys, "me", { failure, made: 0, step: null }, []);
+    await engine.ledger.pause(keys, "me", { how: "left to a person", failure, made: 0, step: null }, []);
     const ledger = await engine.ledger.read(id);
     expect([ledger["failed"], ledger["failure"], ledger["attempts"]]).toEqual([undefined, undefined, "1"]);
   });

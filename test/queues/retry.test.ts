@@ -48,7 +48,7 @@ describe("the retry rule", () => {
 
   it("waits for a vendor that is away without spending attempts, for a day", () => {
     const waits = afterFailure(away(), facts({ spent: 99, breakerOpenMs: 5000, random: 0 }));
-    expect(waits).toEqual({ next: "wait", delayMs: 5000 });
+    expect(waits).toEqual({ next: "wait", delayMs: 5000, vendor: "whmcs" });
     expect(afterFailure(away(), facts({ breakerOpenMs: 5000, outageMs: 24 * 3_600_000 })).next).toBe("wait");
     expect(afterFailure(away(), facts({ breakerOpenMs: 5000, outageMs: 24 * 3_600_000 + 1 }))).toEqual({
       next: "fail",

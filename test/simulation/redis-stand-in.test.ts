@@ -194,11 +194,17 @@ function anyOperation(random: Random): Operation {
   const delayMs = random.oneOf([0, 10_000]);
   const [stalls, made] = [random.between(0, 3), random.between(0, 2)];
   const paused = random.oneOf<Pause>([
-    { delayMs },
-    { delayMs, failure },
-    { delayMs, failure, waitsFor: "whmcs" as const },
-    { failure, calls: "whmcs AddOrder rejected 7", made, step: random.oneOf([null, step]), account: "a1" },
-    { delayMs, failure, isGuess: true },
+    { how: "waits", delayMs },
+    { how: "waits for vendor", delayMs, failure, vendor: "whmcs" },
+    {
+      how: "left to a person",
+      failure,
+      calls: "whmcs AddOrder rejected 7",
+      made,
+      step: random.oneOf([null, step]),
+      account: "a1",
+    },
+    { how: "retries", delayMs, failure, isGuess: random.oneOf([true, false]) },
   ]);
   const unless = random.oneOf<Unless>([[], ["done"], ["done", "failed"]]);
   const lookFirst = random.oneOf([false, true]);
