@@ -10,7 +10,7 @@ const LONGEST_DOORS = 2000;
  * idempotency keys are kept (ms), how long Redis stays suspect after a restart (ms), kind, BullMQ's options of a job (JSON),
  * then seven for each request: candidate id, door, how an earlier job may have ended that answers in its place ('done',
  * 'failed', or both), whether it looks before it writes (0 or 1), body hash (empty where the caller gave no key), payload
- * (JSON), and the trace that it belongs to (empty where to none). Returns for each request how, the id of the job that answers, when it was accepted (ms, as text); or 'error' and
+ * (JSON), and the trace that it belongs to (empty where to none). Returns for each request how, the id of the job that answers, and of a new one when it was accepted (ms, as text); or 'error' and
  * Redis's words, which leaves the others alone.
  *
  * A job stands in the queue as BullMQ itself would have put it there (a test compares them), but for the two entries in
@@ -73,7 +73,7 @@ local function take(natural, ledger, place, once, candidate, door, unless, look_
   else
     came_too(ledger, candidate, id, door)
   end
-  return { how, id, tostring(now) }
+  return { how, id, how == 'new' and tostring(now) or nil }
 end
 
 local answers = {}

@@ -71,9 +71,10 @@ type Asked = Pick<Candidate, "job" | "unless"> & {
   readonly idempotency: { readonly client: string; readonly key: string; readonly body: string | null } | null;
 };
 
-/** What became of a candidate; `at`: ms. */
+/** What became of a candidate; `at`: when it was accepted (ms). */
 export type Taken =
-  | { readonly how: "new" | "replayed" | "under-way"; readonly id: string; readonly at: number }
+  | { readonly how: "new"; readonly id: string; readonly at: number }
+  | { readonly how: "replayed" | "under-way"; readonly id: string }
   | { readonly how: "key-reused" }
   /** Redis could not take this one. */
   | { readonly how: "error"; readonly detail: string };
@@ -440,7 +441,8 @@ export function openLedger({
 function takenOf(answer: unknown): Taken {
   const [how, id = "", at] = strings(answer);
   if (how === "key-reused") return { how };
-  if (how === "new" || how === "replayed" || how === "under-way") return { how, id, at: Number(at ?? 0) };
+  if (how === "new") return { how, id, at: Number(at) };
+  if (how === "replayed" || how === "under-way") return { how, id };
   return { how: "error", detail: id };
 }
 
