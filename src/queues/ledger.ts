@@ -127,7 +127,8 @@ export type Claim =
   /** Another attempt has begun since, or gave another result for what is noted. */
   | { readonly state: "overtaken" }
   | { readonly state: "done"; readonly sealed: string }
-  | { readonly state: "in flight"; readonly forMs: number }
+  /** Another attempt is inside; or else the account's turn ran out, which another job may have for so long. */
+  | { readonly state: "in flight" | "turn lost"; readonly forMs: number }
   | { readonly state: "fresh" }
   | { readonly state: "cut off"; readonly mayLandForMs: number; readonly looks: number; readonly said: string };
 
@@ -341,7 +342,7 @@ export function openLedger({
         ]),
       );
       if (state === "done") return { state, sealed: first };
-      if (state === "in flight") return { state, forMs: Number(first) };
+      if (state === "in flight" || state === "turn lost") return { state, forMs: Number(first) };
       if (state === "fresh" || state === "overtaken") return { state };
       return { state: "cut off", mayLandForMs: Number(first), looks: Number(second), said };
     },

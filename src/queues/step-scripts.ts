@@ -4,9 +4,10 @@ import { script } from "./script.ts";
 /**
  * Claims a step whose effect must not happen twice. KEYS: as of `begin` in `attempt-scripts.ts`. ARGV: step, by, whether to look first all the same (0 or 1), lease
  * (ms), how long a request may land after the lease began (ms), id, notes.
- * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight' and
- * for how long (ms); 'fresh'; or 'cut off', for how long it may still land (ms), how often it was looked for, and what a person
- * said about it (sealed; or an empty text).
+ * Returns 'overtaken' where another attempt has begun, or gave another result for what is noted; 'done' and the result; 'in flight',
+ * where another attempt is inside, and for how long (ms); 'turn lost', where the account's turn ran out, and for how long another job
+ * may have it (ms); 'fresh'; or 'cut off', for how long it may still land (ms), how often it was looked for, and what a person said
+ * about it (sealed; or an empty text). Takes down that Redis was restarted (`RESTARTED`).
  */
 export const claim = script(`${JOB}${RECORD}${OVERTAKEN}${CHANGED}
 if record(7) or overtaken(ARGV[2], ARGV[6]) then return written({ 'overtaken' }) end
@@ -19,7 +20,7 @@ end
 if KEYS[4] then
   local holder = redis.call('GET', KEYS[4])
   -- Where it ran out, another job may have had it meanwhile, and what this attempt read is no longer true.
-  if holder ~= ARGV[6] then return written({ 'in flight', holder and ARGV[4] or 0 }) end
+  if holder ~= ARGV[6] then return written({ 'turn lost', holder and ARGV[4] or 0 }) end
   redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 end
 ${RESTARTED}

@@ -101,6 +101,8 @@ export function stepRunner({ job, ledger, by, lookFirst, remembered, stopping }:
         throw new ComeBackLater("another worker has the job", ASK_AGAIN_MS);
       case "done":
         return ledger.open(job, name, claim.sealed) as T; // as above
+      case "turn lost":
+        throw new ComeBackLater("the account's turn ran out", Math.min(claim.forMs, ASK_AGAIN_MS) + 1);
       case "in flight":
         throw new ComeBackLater(`another worker is inside "${name}"`, Math.min(claim.forMs, ASK_AGAIN_MS) + 1);
       case "cut off": {

@@ -96,7 +96,7 @@ describe("an account's turn", () => {
     for (const holder of [null, "another job"]) {
       await engine.redis.del(keys.turn ?? "");
       if (holder !== null) await engine.redis.set(keys.turn ?? "", holder);
-      expect(await engine.ledger.claim(keys, "tell", "me", NO_NOTES)).toMatchObject({ state: "in flight" });
+      expect(await engine.ledger.claim(keys, "tell", "me", NO_NOTES)).toMatchObject({ state: "turn lost" });
       expect(await engine.ledger.resend(keys, "send", "me")).toBe(false);
       expect(await engine.redis.get(keys.turn ?? "")).toBe(holder);
     }
