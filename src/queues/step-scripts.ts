@@ -37,7 +37,7 @@ if look then reply = { 'cut off', math.max(0, step.lands - now), step.looks, ste
 step.state, step.at, step.effect, step.by, step.lease = 'active', now, true, ARGV[2], now + tonumber(ARGV[4])
 step.look = look
 changed()
-return written(reply, 'by', ARGV[2], 'steps', job.steps, 'step ' .. ARGV[1], cjson.encode(step))
+return written(reply, 'by', ARGV[2], 'steps', job.steps or 0, 'step ' .. ARGV[1], cjson.encode(step))
 `);
 
 /** Writes notes down at once. KEYS: ledger. ARGV: notes. Returns 1 where another worker gave another result. */
