@@ -96,7 +96,7 @@ describe("a claim", () => {
   it("is not granted while the account's turn is another job's", async () => {
     const { keys } = await accepted();
     await engine.redis.set(keys.turn ?? "", "another job");
-    expect((await engine.ledger.claim(keys, "send", "me", { lookFirst: false, notes: [] })).state).toBe("in flight");
+    expect((await engine.ledger.claim(keys, "send", "me", { lookFirst: false, notes: [] })).state).toBe("turn lost");
   });
 });
 
