@@ -184,6 +184,7 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
       follow.close(); // else its listeners would hold the server open; they come back to another process
       const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn])
         .then(() => quit(door))
+        .catch((err: unknown) => log.warn({ err }, "not everything could be closed in order"))
         .then(() => tracing?.close());
       await Promise.race([closed, limit]);
       clearTimeout(late);
