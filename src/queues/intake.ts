@@ -88,10 +88,12 @@ export function openIntake({
   };
 
   const read = async (id: string): Promise<{ view: JobView; inQueue: boolean } | null> => {
-    const record = await ledger.read(id);
+    let record = await ledger.read(id);
     const kind = record["kind"];
     if (kind === undefined) return null;
     const queued = await queuedJob(queueOf(kind), id);
+    // The ledger hears of a failure before the queue does: one that the queue alone knows of came between the two looks.
+    if (queued?.state === "failed" && record["failed"] === undefined) record = await ledger.read(id);
     return { view: jobView(id, record, queued), inQueue: queued !== null };
   };
 

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { RejectedError, UnavailableError } from "../../src/domain/errors.ts";
 import { closeFailed, retryFailed } from "../../src/queues/failed-job.ts";
 import { openFinding } from "../../src/queues/finding.ts";
+import { openIntake } from "../../src/queues/intake.ts";
 import { type AnyJobKind, defineJobKind, type Outcome, rejected } from "../../src/queues/job-kind.ts";
 import { readStory } from "../../src/queues/story.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
@@ -124,6 +125,27 @@ describe("what the metrics and the log hear of an attempt", () => {
     expect(logged("ended already")).toMatchObject([{ job: id, outcome: "rejected" }]);
     expect(ran).toHaveLength(1);
   });
+});
+
+it("a failure is whole to whoever reads the ledger a moment before it, and the queue a moment after", async () => {
+  parcelDoes = () => {
+    throw new RejectedError({ ...no, vendor: null });
+  };
+  const id = await send("Kyoto");
+  let reads = 0;
+  const ledger = {
+    ...engine.ledger,
+    async read(job: string) {
+      const record = await engine.ledger.read(job);
+      if ((reads += 1) === 1) {
+        engine.work();
+        await expect.poll(async () => await queueOf("parcel").getJobState(id)).toBe("failed");
+      }
+      return record;
+    },
+  };
+  const intake = openIntake({ redis: engine.redis, ledger, sealing: SEALING, queues: () => engine.queues });
+  expect(await intake.job(id)).toMatchObject({ state: "failed", failure: { code: "no-room" } });
 });
 
 describe("an attempt that merely waits", () => {
