@@ -31,6 +31,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "script/built.mjs",
     // The longest stories wait for a lock of 30 s to run out, on a machine that may be busy; each ends itself before this.
     testTimeout: 120_000,
     hookTimeout: 60_000,

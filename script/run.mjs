@@ -1,12 +1,15 @@
 // Runs one of the project's .ts files: node script/run.mjs src/sandbox/main.ts [arguments]
 import { NODE_FLAGS, setUp } from "./setup.mjs";
+import { ensureBuilt } from "./built.mjs";
 import { SetupError, asProgram, stepAside } from "./command.mjs";
 
 await asProgram(async () => {
   const [file, ...args] = process.argv.slice(2);
   if (file === undefined) throw new SetupError("Which file? node script/run.mjs FILE [arguments]");
-  // The benchmarks and experiments start a Redis of their own; the rest needs none.
-  const { node, redisServer, environment } = await setUp({ redis: file.startsWith("test/") });
+  // The benchmarks and experiments start the program, and a Redis of their own; the rest needs neither.
+  const ofTests = file.startsWith("test/");
+  const { node, redisServer, environment } = await setUp({ redis: ofTests });
+  if (ofTests) await ensureBuilt(node);
   const extra = redisServer ? { REDIS_SERVER: redisServer } : {};
   return stepAside(node, [...NODE_FLAGS, file, ...args], { ...environment, ...extra });
 });

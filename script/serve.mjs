@@ -12,9 +12,8 @@ await asProgram(async () => {
   await access(main).catch(() => {
     throw new SetupError("There is no dist/main.js yet: npm ci && npm run build");
   });
-  if (node !== process.execPath) return stepAside(node, ["--enable-source-maps", main]);
+  if (node !== process.execPath) return stepAside(node, [main]);
   // Already under the right Node: become the program, so that a supervisor's signals reach it first hand.
-  process.setSourceMapsEnabled(true);
   await import(pathToFileURL(main).href);
   return process.exitCode;
 });

@@ -1,38 +1,29 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Queue } from "bullmq";
 import express from "express";
 import type { Logger } from "pino";
-import { createApi } from "./api/app.ts";
+import type { Customers } from "./api/account-status.ts";
 import { nothingHere } from "./api/failures.ts";
-import { healthRoutes } from "./api/health.ts";
-import { complaintsTo, quit, watch, whenReady } from "./connection-watch.ts";
-import { openAudit } from "./dashboard/audit.ts";
-import { createDashboard } from "./dashboard/dashboard.ts";
-import type { DeskContext } from "./dashboard/desk/context.ts";
+import { healthRoutes, type WarningSource } from "./api/health.ts";
+import { quit, watch, whenReady } from "./connection-watch.ts";
 import { dailyCallsWarnings } from "./domain/daily-calls.ts";
-import { type EndedNames, watchEnded } from "./ended-access.ts";
-import { openDocuments } from "./integrations/documents/documents.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
-import { kinds, provisioning } from "./processors/index.ts";
-import { openDryRuns } from "./queues/dry-run.ts";
+import { kinds } from "./processors/index.ts";
+import { type DryRuns, openDryRuns } from "./queues/dry-run.ts";
 import { connectDoor, type Connection, redisWarnings } from "./queues/connection.ts";
-import { openFailureGroups } from "./queues/failure-groups.ts";
-import { openFinding } from "./queues/finding.ts";
-import { openFollow } from "./queues/follow.ts";
-import { openIntake } from "./queues/intake.ts";
-import { openLedger, timingFor } from "./queues/ledger.ts";
+import { type Intake, openIntake } from "./queues/intake.ts";
+import { type Ledger, openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
-import { openRetryAll } from "./queues/retry-all.ts";
 import { readStanding } from "./queues/standing.ts";
-import { sealingWith } from "./queues/sealing.ts";
+import { type Sealing, sealingWith } from "./queues/sealing.ts";
 import { clientsOf, type DoorReads, openDoorReads } from "./services.ts";
 import type { Settings } from "./settings.ts";
 import { showStanding } from "./standing-metrics.ts";
 import { openTracing, type Tracing } from "./tracing.ts";
-import { breakerOf, breakersOf, salesforceAllowance } from "./vendor-guards.ts";
+import { breakerOf, salesforceAllowance } from "./vendor-guards.ts";
 import { vendorWarnings } from "./vendor-watch.ts";
-import { prepareWorker } from "./worker-role.ts";
 
 /** How long a whole request may take to arrive, above the longest that a door itself waits (a document's minute): it also bounds how long a refused body is read away. */
 const REQUEST_ARRIVES_WITHIN_MS = 75_000;
@@ -48,102 +39,74 @@ export interface Program {
   stop(): Promise<void>;
 }
 
+/** What the roles that people and programs speak to are made of. */
+export interface DoorParts {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | null;
+  /** Its commands fail soon while Redis is away. */
+  readonly redis: Connection;
+  readonly sealing: Sealing;
+  readonly ledger: Ledger;
+  readonly intake: Intake;
+  readonly dryRuns: DryRuns;
+  /** By kind's name; undefined until Redis answered for the first time. */
+  readonly queues: () => ReadonlyMap<string, Queue> | undefined;
+  /** What Salesforce says of customers, and how that is read. */
+  readonly customers: Customers;
+  /** Why they cannot be read here; null where they can. */
+  readonly customersUnread: string | null;
+  /** Tells the operator what should be mended, in plain words. */
+  readonly warnings: readonly WarningSource[];
+}
+
 /**
  * Starts the roles that `settings` names. HTTP listens at once; work begins when Redis answers, however late that is.
+ * A role is loaded only where it runs: a worker that starts again beside others takes little of their processor.
  * Throws `SettingsError` before anything listens where a client cannot be made of the settings.
  */
 export async function startProgram(settings: Settings, log: Logger): Promise<Program> {
+  const { ROLES: roles, QUEUE_PREFIX: prefix } = settings;
   const metrics = openMetrics();
   const tracing = await openTracing(settings, log);
-  const worker = settings.ROLES.has("worker") ? prepareWorker(settings, metrics, tracing, log) : undefined;
+  const worker = roles.has("worker")
+    ? (await import("./worker-role.ts")).prepareWorker(settings, metrics, tracing, log)
+    : undefined;
   const door = connectDoor(settings);
   watch(door, log);
   const kindNames = kinds.map(({ name }) => name);
-  const read = () => readStanding(door, settings.QUEUE_PREFIX, kindNames);
-  showStanding(metrics.registry, { read, kinds, roles: settings.ROLES });
+  const read = () => readStanding(door, prefix, kindNames);
+  showStanding(metrics.registry, { read, kinds, roles });
   const sealing = sealingWith(settings.DATA_KEY ?? []);
-  const ledger = openLedger({
-    redis: door,
-    prefix: settings.QUEUE_PREFIX,
-    sealing,
-    timing: timingFor(settings.VENDOR_TIMEOUT_MS),
-  });
+  const ledger = openLedger({ redis: door, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
   const intake = openIntake({ redis: door, ledger, sealing, queues: () => queues, carried: tracing?.carried });
-
   const allowance = salesforceAllowance(settings, door, log);
-  const warnings = [
-    () => vendorWarnings(door, settings.QUEUE_PREFIX),
-    async () => dailyCallsWarnings(await allowance.used()),
-  ];
-  const follow = openFollow({
+  const warnings = [() => vendorWarnings(door, prefix), async () => dailyCallsWarnings(await allowance.used())];
+  const reads = doorReads(settings, door, metrics, tracing, log);
+  const parts: DoorParts = {
+    settings,
+    log,
+    metrics,
+    tracing,
     redis: door,
-    channel: ledger.channel,
-    read: (id) => intake.job(id),
-    complain: complaintsTo(log),
-  });
-
-  const dryRuns = openDryRuns({ redis: door, prefix: settings.QUEUE_PREFIX });
+    sealing,
+    ledger,
+    intake,
+    dryRuns: openDryRuns({ redis: door, prefix }),
+    queues: () => queues,
+    customers: { salesforce: reads.salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES },
+    customersUnread: reads.warning,
+    warnings,
+  };
+  const api = roles.has("api") ? (await import("./api-role.ts")).openApi(parts) : undefined;
+  const dashboard = roles.has("dashboard") ? (await import("./dashboard-role.ts")).openDashboard(parts) : undefined;
 
   const app = express().disable("x-powered-by").disable("etag"); // answers are small and fresh: hashing each of them buys nothing
   app.set("trust proxy", settings.TRUSTED_PROXIES);
-  let ended: EndedNames | undefined;
-  const { salesforce, warning } = doorReads(settings, door, metrics, tracing, log);
-  const customers = { salesforce, notEligibleValues: settings.NOT_ELIGIBLE_VALUES };
-  if (settings.ROLES.has("api")) {
-    if (warning !== null) log.warn(warning);
-    if (tracing !== null) app.use(tracing.door);
-    ended = watchEnded(door, settings.QUEUE_PREFIX);
-    app.use(
-      createApi({
-        settings,
-        log,
-        intake,
-        follow,
-        dryRun: { dryRuns, sealing },
-        ended,
-        documents: openDocuments({ settings }),
-        kinds,
-        provisioning,
-        customers,
-        metrics: metrics.registry,
-        warnings: [...warnings, async () => (warning === null ? [] : [warning])],
-      }),
-    );
-  } else app.use(healthRoutes(intake, metrics.registry, warnings));
-  const stopping = new AbortController();
-  const retryAll = openRetryAll({ redis: door, prefix: settings.QUEUE_PREFIX, queues: () => queues });
-  const desk = (): DeskContext => ({
-    redis: door,
-    prefix: settings.QUEUE_PREFIX,
-    ledger,
-    intake,
-    sealing,
-    groups: openFailureGroups({ redis: door, prefix: settings.QUEUE_PREFIX }),
-    finding: openFinding({ redis: door, prefix: settings.QUEUE_PREFIX, sealing }),
-    retryAll,
-    dryRuns,
-    audit: openAudit({ redis: door, prefix: settings.QUEUE_PREFIX }),
-    customers,
-    kinds,
-    queues: () => queues,
-    standing: {
-      redis: door,
-      prefix: settings.QUEUE_PREFIX,
-      kinds,
-      breakers: breakersOf(settings, door, log),
-      warnings: [...warnings, () => redisWarnings(door)],
-    },
-    clients: [...new Set((settings.API_KEYS ?? []).map(({ client }) => client))],
-    salesforceUrl: settings.SALESFORCE_LOGIN_URL ?? null,
-    whmcsUrl: settings.WHMCS_URL ?? null,
-    log,
-  });
-  const dashboard = settings.ROLES.has("dashboard")
-    ? createDashboard({ settings, redis: door, log, kinds, warnings, desk: desk() })
-    : undefined;
+  app.use(...(api?.handlers ?? [healthRoutes(intake, metrics.registry, warnings)]));
   if (dashboard !== undefined) app.use(dashboard.router);
-
   app.use(nothingHere());
 
   const limits = {
@@ -155,17 +118,11 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // it listens on TCP
   const url = `http://${settings.HOST.includes(":") ? `[${settings.HOST}]` : settings.HOST}:${String(port)}`;
-  log.info({ url, roles: [...settings.ROLES] }, "listening");
+  log.info({ url, roles: [...roles] }, "listening");
 
-  let carryingOn: Promise<void> | undefined;
   whenReady(door, log, async () => {
-    queues ??= await openQueues(kinds, door, settings.QUEUE_PREFIX);
+    queues ??= await openQueues(kinds, door, prefix);
     dashboard?.show([...queues.values()]);
-    if (dashboard !== undefined)
-      carryingOn ??= retryAll.carryOn(
-        stopping.signal,
-        complaintsTo(log, "retrying a group of failed jobs met an error; it goes on by itself"),
-      );
     for (const warning of await redisWarnings(door)) log.warn(warning);
   });
   worker?.start();
@@ -179,10 +136,8 @@ export async function startProgram(settings: Settings, log: Logger): Promise<Pro
         settings.SHUTDOWN_TIMEOUT_MS,
       );
       const limit = once(AbortSignal.timeout(settings.SHUTDOWN_TIMEOUT_MS), "abort");
-      ended?.close();
-      stopping.abort();
-      follow.close(); // else its listeners would hold the server open; they come back to another process
-      const closed = Promise.all([closeServer(server), worker?.stop(), carryingOn])
+      api?.close();
+      const closed = Promise.all([closeServer(server), worker?.stop(), dashboard?.close()])
         .then(() => quit(door))
         .catch((err: unknown) => log.warn({ err }, "not everything could be closed in order"))
         .then(() => tracing?.close());

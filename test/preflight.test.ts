@@ -1,14 +1,12 @@
 import { execFile } from "node:child_process";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { preflightTable } from "../src/preflight-table.ts";
+import { built } from "./built.ts";
 import { CREDENTIALS, runningSandbox, WHMCS } from "./sandbox/running-sandbox.ts";
-
-const ROOT = path.join(import.meta.dirname, "..");
 
 function preflight(environment: Readonly<Record<string, string>>) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, ["src/preflight.ts"], { cwd: ROOT, env: environment }, (error, stdout, stderr) => {
+    execFile(process.execPath, [built("preflight")], { env: environment }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

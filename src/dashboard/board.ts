@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import path from "node:path";
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import type { BoardHooks, HookContext } from "@bull-board/api/typings/app";
@@ -45,12 +47,16 @@ export const BOARD_POLICY = {
   "frame-ancestors": ["'none'"],
 };
 
+/** The folder of Bull Board's pages: it looks for it beside its own code, where a build does not leave it. */
+const UI = path.dirname(createRequire(import.meta.url).resolve("@bull-board/ui/package.json"));
+
 export function createBoard(context: BoardContext): Board {
   const adapter = new ExpressAdapter().setBasePath(BOARD_PATH);
   const board = createBullBoard({
     queues: [],
     serverAdapter: adapter,
     options: {
+      uiBasePath: UI,
       handlerHooks: hooks(context),
       uiConfig: {
         boardTitle: "Handoff",

@@ -1,11 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import autocannon from "autocannon";
 import { to18 } from "../../src/domain/salesforce-id.ts";
+import { built } from "../built.ts";
 import { startRedis } from "../redis.ts";
 import { median, type Row } from "./figures.ts";
+import { cpuMsOf, type ServerProcess, startServer } from "./server.ts";
 
 const ROUNDS = 5;
 const SECONDS = 4;
@@ -28,7 +26,7 @@ export async function benchDoor(): Promise<Row[]> {
   const redis = await startRedis();
   const eraser = redis.connect();
   const bare = await startServer("test/bench/bare-server.ts", { REDIS_URL: redis.url });
-  const ours = await startServer("src/main.ts", {
+  const ours = await startServer(built("main"), {
     ...redis.environment,
     ROLES: "api",
     API_KEYS: `bench:${KEY}`,
@@ -105,65 +103,4 @@ async function load(server: ServerProcess, redisPid: number, connections: number
     serverUs: each(server.cpuMs() - before.server),
     redisUs: each(cpuMsOf(redisPid) - before.redis),
   };
-}
-
-/** A program under load, in a process of its own. */
-interface ServerProcess {
-  readonly url: string;
-  /** Processor time it has used so far, in milliseconds; NaN where the system does not tell. */
-  cpuMs(): number;
-  stop(): Promise<void>;
-}
-
-/**
- * Starts `script` on a free port and waits until `/readyz` says yes. Its log goes nowhere: what reads a log is another
- * process, and here it would take its time from the one that makes the load.
- */
-async function startServer(script: string, environment: Record<string, string>): Promise<ServerProcess> {
-  const port = String(await freePort());
-  const child = spawn(process.execPath, [script], {
-    env: { PATH: process.env["PATH"], NODE_ENV: "production", PORT: port, ...environment },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  const gone = once(child, "exit");
-  const url = `http://127.0.0.1:${port}`;
-  while (!(await isReady(url))) {
-    if (child.exitCode !== null) throw new Error(`${script} ended before it was ready (${String(child.exitCode)})`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return {
-    url,
-    cpuMs: () => cpuMsOf(child.pid),
-    async stop() {
-      child.kill();
-      await gone;
-    },
-  };
-}
-
-/** Linux's own count, which is in hundredths of a second; NaN elsewhere. */
-function cpuMsOf(pid: number | undefined): number {
-  if (process.platform !== "linux" || pid === undefined) return Number.NaN;
-  const stat = readFileSync(`/proc/${String(pid)}/stat`, "utf8");
-  // After the name in brackets, which may hold spaces: state is field 3, utime and stime are 14 and 15 (man 5 proc).
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    return (await fetch(`${url}/readyz`)).status !== 503;
-  } catch {
-    return false; // it does not listen yet
-  }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
 }

@@ -2,11 +2,13 @@ import { benchCalls } from "./calls.ts";
 import { benchDesk } from "./desk.ts";
 import { benchDoor } from "./door.ts";
 import { type Row, table } from "./figures.ts";
+import { benchStart } from "./start.ts";
 import { benchWorker } from "./worker.ts";
 
 const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
   door: benchDoor,
   worker: benchWorker,
+  start: benchStart,
   calls: benchCalls,
   desk: benchDesk,
 };

@@ -47,7 +47,7 @@ export interface TimedCall extends Call {
 export type Plant = Awaited<ReturnType<typeof openPlant>>;
 
 /**
- * The program as it is deployed, processes of `src/main.ts` with a sandbox of their own, and a portal that asks
+ * The program as it is deployed, in processes, with a sandbox of their own, and a portal that asks
  * for eligibility checks: each for an account of its own, so that each has to open one Case.
  */
 export async function openPlant(redis: TestRedis, settings: Environment = {}) {

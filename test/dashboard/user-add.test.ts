@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPasswordHash, verifyPassword } from "../../src/dashboard/password.ts";
 import { readSettings } from "../../src/settings.ts";
+import { built } from "../built.ts";
 
-const PROGRAM = path.join(import.meta.dirname, "../../src/dashboard/user-add.ts");
+const PROGRAM = built("user-add");
 
 interface Run {
   readonly code: number | null;

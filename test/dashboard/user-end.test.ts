@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openAudit } from "../../src/dashboard/audit.ts";
+import { built } from "../built.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { type Browser, olga, openBrowser, PREFIX, signedIn, signIn, type Site, startSite } from "./site.ts";
 
-const PROGRAM = path.join(import.meta.dirname, "../../src/user-end.ts");
+const PROGRAM = built("user-end");
 
 let redis: TestRedis;
 let site: Site;

@@ -1,14 +1,11 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import path from "node:path";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
+import { built } from "../built.ts";
 
-/** A process of `src/main.ts`, and how the portal talks to it. */
+/** A process of the program as it is deployed, and how the portal talks to it. */
 
 export const API_KEY = "the-portals-key-in-tests";
-
-const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
-const DOCTOR = path.join(import.meta.dirname, "../../src/doctor.ts");
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -35,8 +32,8 @@ export const ofNode = Object.fromEntries(
 );
 
 /** Runs the program with `environment` and nothing else of ours. */
-export function run(environment: Environment): Process {
-  const child = spawn(process.execPath, [MAIN], {
+export function run(environment: Environment, program = built("main")): Process {
+  const child = spawn(process.execPath, [program], {
     env: { ...ofNode, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -137,7 +134,7 @@ export interface Told {
 export function doctor(environment: Environment, ...args: readonly string[]): Promise<Told> {
   return new Promise((resolve) => {
     const env = { ...ofNode, ...environment };
-    execFile(process.execPath, [DOCTOR, ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [built("doctor"), ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

@@ -8,7 +8,7 @@ import { API_KEY, type Environment, type Handoff, listening, type Process, run }
 
 export { API_KEY, run, until } from "./process.ts";
 
-/** The program as it is deployed: processes of `src/main.ts`, with a Redis and a sandbox of the test's own. */
+/** The program as it is deployed: in processes, with a Redis and a sandbox of the test's own. */
 
 export const OUTBOUND_TOKEN = "the-token-of-outbound-messages";
 
@@ -138,6 +138,8 @@ export async function openSystem() {
       await edit("Order", id, { Status: "Approved" });
       return id;
     },
+    /** Publishes Salesforce's event that the order is approved. */
+    publish: (orderId: string) => control("POST", "events", { orderId }),
     fault: (fault: Fault) => control("POST", "faults", fault),
     clearFaults: () => control("DELETE", "faults"),
     /** Where approvals are announced from now on. */

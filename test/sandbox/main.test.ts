@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
+import { built } from "../built.ts";
 import { call, inside } from "./running-sandbox.ts";
 
 /** The program, once it has said where it listens. */
 async function program(environment: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, ["src/sandbox/main.ts"], {
+  const child = spawn(process.execPath, [built("sandbox/main")], {
     env: { SANDBOX_PORT: "0", SANDBOX_SMTP_PORT: "0", ...environment },
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -40,7 +41,7 @@ it("the sandbox ends when its parent has gone, where it was told to", async () =
 });
 
 it("a port that is none is refused in plain words", async () => {
-  const child = spawn(process.execPath, ["src/sandbox/main.ts"], {
+  const child = spawn(process.execPath, [built("sandbox/main")], {
     env: { SANDBOX_PORT: "many" },
     stdio: ["ignore", "ignore", "pipe"],
   });

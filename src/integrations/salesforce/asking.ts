@@ -1,4 +1,4 @@
-import { Connection } from "jsforce";
+import { Connection } from "jsforce/lib/core.js";
 import { isClassified } from "../../domain/errors.ts";
 import type { VendorCall } from "../../domain/vendor-call.ts";
 import { salesforceError, SESSION_REFUSED, type Failure } from "./errors.ts";

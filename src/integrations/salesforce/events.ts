@@ -1,5 +1,4 @@
-import { Connection } from "jsforce";
-import { Streaming, StreamingExtension } from "jsforce/lib/api/streaming.js";
+import { Connection } from "jsforce/lib/core.js";
 import * as z from "zod";
 import { UnavailableError } from "../../domain/errors.ts";
 import type { Salesforce } from "./client.ts";
@@ -29,6 +28,7 @@ export function eventVerbs(
   const orderField = fields.of("OrderProvisionRequested__e.Order_Id__c");
   return {
     async followApprovals({ after, hear, signal }) {
+      const { Streaming, StreamingExtension } = await import("jsforce/lib/api/streaming.js"); // most processes follow nothing
       const asker = {
         signal: AbortSignal.any([signal, AbortSignal.timeout(SUBSCRIBE_WITHIN_MS)]),
         since: performance.now(),

@@ -1,5 +1,5 @@
 import { createPrivateKey, sign, type KeyObject } from "node:crypto";
-import { OAuth2 } from "jsforce";
+import { OAuth2 } from "jsforce/lib/core.js"; // the rest of jsforce is as much again to load
 import * as z from "zod";
 import { UnavailableError } from "../../domain/errors.ts";
 import type { Settings } from "../../settings.ts";

@@ -24,7 +24,7 @@ export async function folderPlace(): Promise<Place> {
   return { ...disk(root), settings: settingsFor({ DATA_DIR: root }), close: () => rm(root, { recursive: true }) };
 }
 
-export async function s3Place(): Promise<Place> {
+export async function s3Place(): Promise<Place & { readonly environment: ReturnType<typeof s3Settings> }> {
   const root = await mkdtemp(path.join(tmpdir(), "documents-s3-"));
   const server = new S3rver({
     address: "127.0.0.1",
@@ -38,6 +38,7 @@ export async function s3Place(): Promise<Place> {
   return {
     ...disk(root),
     settings: settingsFor(s3Settings(port)),
+    environment: s3Settings(port),
     close: async () => {
       const closed = server.close();
       server.httpServer.closeAllConnections(); // one whose upload was refused would stay for seconds
