@@ -118,14 +118,13 @@ export function prepareWorker(
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
         queues ??= await openQueues(kinds, redis, prefix);
-        if (isAborted(stopping.signal)) return; // a job that is taken from now on would die with this process
-        if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         for (const { name, schedule } of kinds) {
           const queue = queues.get(name);
           if (schedule !== undefined && queue !== undefined)
             await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
         }
-        if (isAborted(stopping.signal)) return;
+        if (isAborted(stopping.signal)) return; // a job that is taken from now on would die with this process
+        if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         answering ??= answer();
         alerting ??= watchForTrouble({ redis, prefix, intake, kinds, settings }, stopping.signal, log);
         if (settings.SALESFORCE_EVENTS === "on")
