@@ -1,6 +1,6 @@
 /**
- * `npm run build`: what is deployed. Few files instead of 1400 let a process start with a third of the work
- * (docs/decisions.md); they are not made small, so that a stack in a log can be read.
+ * `npm run build`: what is deployed. Few files instead of 1400 let a process start with little more than half
+ * of the work (docs/decisions.md); they are not made small, so that a stack in a log can be read.
  */
 export default {
   input: {
@@ -14,7 +14,7 @@ export default {
   },
   platform: "node",
   tsconfig: false,
-  // Bull Board's, to find its own pages, which it is told.
+  // Bull Board has one, to find its own pages; it is told where they are.
   checks: { eval: false },
   output: { dir: "dist", cleanDir: true, format: "esm", chunkFileNames: "parts/[name]-[hash].js" },
 };

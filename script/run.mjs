@@ -7,9 +7,9 @@ await asProgram(async () => {
   const [file, ...args] = process.argv.slice(2);
   if (file === undefined) throw new SetupError("Which file? node script/run.mjs FILE [arguments]");
   // The benchmarks and experiments start the program, and a Redis of their own; the rest needs neither.
-  const ofTests = file.startsWith("test/");
-  const { node, redisServer, environment } = await setUp({ redis: ofTests });
-  if (ofTests) await ensureBuilt(node);
+  const startsProgram = /^test\/(bench|chaos)\//.test(file);
+  const { node, redisServer, environment } = await setUp({ redis: startsProgram });
+  const built = startsProgram ? await ensureBuilt(node) : {};
   const extra = redisServer ? { REDIS_SERVER: redisServer } : {};
-  return stepAside(node, [...NODE_FLAGS, file, ...args], { ...environment, ...extra });
+  return stepAside(node, [...NODE_FLAGS, file, ...args], { ...environment, ...extra, ...built });
 });

@@ -33,7 +33,10 @@ export function whenReady(redis: Connection, log: Logger, begin: () => Promise<v
   const run = () => {
     clearTimeout(again);
     void begin().catch((err: unknown) => {
-      log.error({ err }, "Redis answered, but its queues could not be opened; it is tried again by itself");
+      log.error(
+        { err },
+        "Redis answered, but its queues or their schedules could not be opened; it is tried again by itself",
+      );
       if (redis.status === "ready") again = setTimeout(run, BEGIN_AGAIN_MS).unref();
     });
   };

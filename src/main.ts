@@ -3,7 +3,10 @@ import { openLog } from "./log.ts";
 import { startProgram } from "./program.ts";
 import { readSettings, SettingsError } from "./settings.ts";
 
-/** By now a process has compiled what it runs all the time. Where NODE_COMPILE_CACHE names a folder, the next one starts with it, even if this one is killed. */
+/**
+ * Until then a process has compiled what it runs all the time. Where NODE_COMPILE_CACHE names a folder, the next one starts
+ * with it, even if this one is killed.
+ */
 const COMPILED_WITHIN_MS = 10_000;
 
 /** The exit status of a configuration error (EX_CONFIG of sysexits.h). */

@@ -118,11 +118,15 @@ export function prepareWorker(
       watchVendors({ redis, prefix, check, log, stopping: stopping.signal });
       whenReady(redis, log, async () => {
         queues ??= await openQueues(kinds, redis, prefix);
-        for (const { name, schedule } of kinds) {
-          const queue = queues.get(name);
-          if (schedule !== undefined && queue !== undefined)
-            await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
-        }
+        if (isAborted(stopping.signal)) return;
+        // Before any job is taken: who begins with cold code should have nothing else to do.
+        const kept = await Promise.allSettled(
+          kinds.map(async ({ name, schedule }) => {
+            const queue = queues?.get(name);
+            if (schedule !== undefined && queue !== undefined)
+              await keepSchedule(queue, schedule, settings.SWEEP_INTERVAL_MS);
+          }),
+        );
         if (isAborted(stopping.signal)) return; // a job that is taken from now on would die with this process
         if (workers.length === 0) workers = kinds.map((kind) => startWorker(kind, common));
         answering ??= answer();
@@ -131,6 +135,8 @@ export function prepareWorker(
           following ??= follow().catch((err: unknown) =>
             log.error({ err }, "Salesforce's events are no longer followed"),
           );
+        const fault = kept.find(({ status }) => status === "rejected");
+        if (fault?.status === "rejected") throw fault.reason; // all of this is tried again, for the schedule's sake
       });
     },
     async stop() {

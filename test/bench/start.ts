@@ -5,7 +5,10 @@ import { startServer } from "./server.ts";
 
 const ROUNDS = 11;
 
-/** The processor time that a worker takes until it is ready, as it is deployed and from its sources, in turn; compiled code is kept where it is in the tests. */
+/**
+ * The processor time that a worker takes until it is ready, as it is deployed and from its sources, in turn. Compiled code
+ * is kept (NODE_COMPILE_CACHE), as npm run has it.
+ */
 export async function benchStart(): Promise<Row[]> {
   const redis = await startRedis();
   const times = { built: [] as number[], sources: [] as number[] };
@@ -26,7 +29,7 @@ export async function benchStart(): Promise<Row[]> {
   const [ours, sources] = [median(times.built), median(times.sources)];
   return [
     {
-      what: "start of a worker",
+      what: "start of a worker, compiled code kept",
       figure: `${ours.toFixed(0)} ms of processor time`,
       beside: `${sources.toFixed(0)} ms (from its sources, file by file)`,
       ratio: (ours / sources).toFixed(2),

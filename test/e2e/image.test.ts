@@ -1,4 +1,6 @@
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -18,9 +20,10 @@ it("the files that the Dockerfile puts into the image are all that the program n
       ...system.everything,
       ...documents.environment,
       SALESFORCE_EVENTS: "on",
-      SWEEP_INTERVAL_MS: "3600000", // else the sweep may find what the event should tell
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
     };
-    const program = run(settings, path.join(await image(), "dist/main.js"));
+    const dist = path.join(await image(), "dist");
+    const program = run(settings, path.join(dist, "main.js"));
     onTestFinished(() => program.signal("SIGKILL"));
     const handoff = await listening(program);
     await handoff.ready();
@@ -45,7 +48,29 @@ it("the files that the Dockerfile puts into the image are all that the program n
     const [, script = ""] = /<script[^>]* src="([^"]+)"/.exec(page) ?? [];
     const answer = await browser.get(new URL(script, `${handoff.url}/admin/queues/`).pathname);
     expect(answer.headers.get("content-type")).toMatch(/javascript/);
+
+    const others = ["audit-verify.js", "doctor.js", "preflight.js", "user-add.js", "user-end.js", "sandbox/main.js"];
+    expect(new Set(await readdir(dist))).toEqual(
+      new Set(["main.js", "parts", ...others.map((name) => name.split("/")[0])]),
+    );
+    for (const other of others) expect(await firstWords(path.join(dist, other))).not.toMatch(/cannot find|ERR_/i);
   }));
+
+/** What a program says that is told nothing. */
+async function firstWords(program: string): Promise<string> {
+  const child = spawn(process.execPath, [program], {
+    env: { SANDBOX_PORT: "0", SANDBOX_SMTP_PORT: "0" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += String(text)));
+  const over = once(child, "close");
+  await Promise.race([over, once(child.stdout, "data")]);
+  child.kill();
+  await over;
+  expect(said).not.toBe("");
+  return said;
+}
 
 /** A folder with what the image's last stage gets. */
 async function image(): Promise<string> {

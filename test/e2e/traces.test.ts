@@ -83,14 +83,15 @@ async function inQueue<T>(system: System, ask: (queue: Queue) => Promise<T>): Pr
 const optionsOf = async (system: System, id: string) =>
   await inQueue(system, async (queue) => JSON.stringify((await queue.getJob(id))?.opts));
 
-// On a busy machine a worker that ends has been seen to send none of its spans, once in some twenty runs; why is not known.
-it("one trace goes from the portal's request through the queue to each call to a vendor", { retry: 1 }, () =>
+it("one trace goes from the portal's request through the queue to each call to a vendor", () =>
   inSystem(async (system) => {
     const collector = await openCollector();
     const [api, worker] = await Promise.all([
       system.start(collector.environment, "api"),
       system.start(collector.environment, "worker"),
     ]);
+    // Else the first sweep may take the order in before the portal does, and its trace is another.
+    await until(async () => (await system.jobs("approval-sweep", "completed")) > 0 || undefined);
     await system.fault({ vendor: "whmcs", operation: "AddOrder", mode: "hang-after" });
     const orderId = await system.approvedOrder();
     const response = await api.post("/api/provisioning", { orderId }, { traceparent: TRACEPARENT });
@@ -130,8 +131,7 @@ it("one trace goes from the portal's request through the queue to each call to a
 
     // How BullMQ fetches jobs and keeps its locks is left out.
     expect(new Set(collector.spans().map(({ kind }) => kind))).toEqual(new Set([SERVER, CLIENT, CONSUMER]));
-  }),
-);
+  }));
 
 it("a trace tells nothing of the customer, and no token", () =>
   inSystem(async (system) => {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { createRequire } from "node:module";
+import { findPackageJSON } from "node:module";
 import path from "node:path";
 import mustache from "mustache";
 import { publicUrlOf } from "../../domain/desk-path.ts";
@@ -24,8 +24,8 @@ export type LetterSettings = Pick<
   "MAIL_FROM" | "ADMIN_EMAIL" | "ALERT_EMAILS" | "SALESFORCE_LOGIN_URL" | "WHMCS_URL" | "PUBLIC_URL" | "HOST" | "PORT"
 >;
 
-/** `templates/` of the package, wherever in it the build puts this code (`imports` in package.json). */
-const TEMPLATES = path.dirname(createRequire(import.meta.url).resolve("#templates/layout.txt"));
+/** `templates/` of the package, wherever in it the build puts this code. */
+const TEMPLATES = path.join(path.dirname(findPackageJSON(import.meta.url) ?? "."), "templates");
 
 /** Reads and checks the templates. Throws `TemplateError`, or an `Error` where MAIL_FROM is no sender. */
 export function openLetters({ settings, folder = TEMPLATES }: { settings: LetterSettings; folder?: string }): Letters {
