@@ -1,7 +1,4 @@
-/**
- * `npm run build`: what is deployed. Few files instead of 1400 let a process start with little more than half
- * of the work (docs/decisions.md); they are not made small, so that a stack in a log can be read.
- */
+/** `npm run build`: what is deployed. A few large files let a process start with less work; not minified, so that a stack in a log can be read. */
 export default {
   input: {
     main: "src/main.ts",
@@ -14,7 +11,7 @@ export default {
   },
   platform: "node",
   tsconfig: false,
-  // Bull Board has one, to find its own pages; it is told where they are.
+  // Bull Board's, with which it looks for its own pages; it is told where they are.
   checks: { eval: false },
   output: { dir: "dist", cleanDir: true, format: "esm", chunkFileNames: "parts/[name]-[hash].js" },
 };

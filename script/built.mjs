@@ -1,6 +1,6 @@
 // What is deployed (npm run build), for the tests and experiments, which start the program from it.
-import { hash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { ROOT, SetupError, packageBin, run } from "./command.mjs";
 
@@ -9,51 +9,75 @@ const FOLDER = path.join(ROOT, ".tools", "built");
 /** The last is npm's own list of what is installed: a build holds the packages' code, too. */
 const MADE_OF = ["src", "rolldown.config.mjs", "package.json", path.join("node_modules", ".package-lock.json")];
 
+/** Longer than any experiment takes. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Resolves to the environment in which test/built.ts finds the programs, built where that was not done yet. Each state of
- * the sources has a folder of its own: an edit never changes what an experiment is starting again and again.
+ * the sources has a folder of its own: an edit of them never changes what an experiment is starting again and again.
  * Throws `SetupError` where they cannot be built.
  */
 export async function ensureBuilt(node) {
-  const folder = path.join(FOLDER, await stateOf(MADE_OF));
-  const found = await stat(folder).catch(() => null);
-  if (found === null) {
-    await forgetOld();
-    const begun = `${folder}-${process.pid}`;
-    const { code, output } = await run(node, [packageBin("rolldown/bin/cli.mjs"), "--config", "--dir", begun]);
-    if (code !== 0) throw new SetupError(`The program could not be built:\n${output}`);
-    // Whoever built the same meanwhile was first: theirs is as good.
-    await rename(begun, folder).catch(() => rm(begun, { recursive: true }));
+  const state = await stateOf(MADE_OF);
+  const folder = path.join(FOLDER, state);
+  await forgetOld();
+  const now = new Date();
+  // Whatever is used is kept.
+  if (
+    !(await utimes(folder, now, now).then(
+      () => true,
+      () => false,
+    ))
+  )
+    await build(node, state, folder);
+  return { HANDOFF_BUILT: folder, NODE_COMPILE_CACHE: `${folder}-compiled` };
+}
+
+async function build(node, state, folder) {
+  const begun = `${folder}-${process.pid}`;
+  const { code, output } = await run(node, [packageBin("rolldown/bin/cli.mjs"), "--config", "--dir", begun]);
+  if (code !== 0) throw new SetupError(`The program could not be built:\n${output}`);
+  if ((await stateOf(MADE_OF)) !== state) {
+    await rm(begun, { recursive: true });
+    throw new SetupError("A source was changed while it was built: start this again.");
   }
-  return { HANDOFF_BUILT: folder };
+  await rename(begun, folder).catch(async (error) => {
+    await rm(begun, { recursive: true });
+    // Whoever built the same meanwhile was first: theirs is as good.
+    if (!["ENOTEMPTY", "EEXIST"].includes(error.code)) throw error;
+  });
 }
 
 /** What all that is in them comes to. */
 async function stateOf(names) {
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const file = path.join(ROOT, name);
-      if (!(await stat(file)).isDirectory()) return [file];
-      const inside = await readdir(file, { recursive: true, withFileTypes: true });
-      return inside
-        .filter((entry) => entry.isFile())
-        .map((entry) => path.join(entry.parentPath, entry.name))
-        .toSorted();
-    }),
-  );
-  const contents = await Promise.all(
-    files.flat().map(async (file) => `${path.relative(ROOT, file)}\n${await readFile(file, "utf8")}`),
-  );
-  return hash("sha256", contents.join("\0")).slice(0, 16);
+  const files = await Promise.all(names.map(filesIn));
+  const state = createHash("sha256");
+  for (const file of files.flat())
+    state
+      .update(`${file}\0`)
+      .update(await readFile(path.join(ROOT, file)))
+      .update("\0");
+  return state.digest("hex").slice(0, 16);
+}
+
+async function filesIn(name) {
+  if (!(await stat(path.join(ROOT, name))).isDirectory()) return [name];
+  const inside = await readdir(path.join(ROOT, name), { withFileTypes: true });
+  const files = inside
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .map((entry) => path.join(name, entry.name));
+  return (await Promise.all(files.map(filesIn))).flat();
 }
 
 async function forgetOld() {
   await mkdir(FOLDER, { recursive: true });
   for (const name of await readdir(FOLDER)) {
     const folder = path.join(FOLDER, name);
-    if ((await stat(folder)).mtimeMs < Date.now() - KEPT_MS) await rm(folder, { recursive: true });
+    const usedAt = await stat(folder).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Number.NaN,
+    ); // another process forgot it, too
+    if (usedAt < Date.now() - KEPT_MS) await rm(folder, { recursive: true, force: true });
   }
 }
 

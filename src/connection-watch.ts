@@ -33,10 +33,7 @@ export function whenReady(redis: Connection, log: Logger, begin: () => Promise<v
   const run = () => {
     clearTimeout(again);
     void begin().catch((err: unknown) => {
-      log.error(
-        { err },
-        "Redis answered, but its queues or their schedules could not be opened; it is tried again by itself",
-      );
+      log.error({ err }, "Redis answered, but not everything could be begun; it is tried again by itself");
       if (redis.status === "ready") again = setTimeout(run, BEGIN_AGAIN_MS).unref();
     });
   };

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { ofNode } from "../e2e/process.ts";
+import { freePort } from "../redis-server.ts";
 
 /** A program, in a process of its own. */
 export interface ServerProcess {
@@ -53,14 +53,4 @@ async function isReady(url: string): Promise<boolean> {
   } catch {
     return false; // it does not listen yet
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
 }

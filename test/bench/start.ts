@@ -6,7 +6,7 @@ import { startServer } from "./server.ts";
 const ROUNDS = 11;
 
 /**
- * The processor time that a worker takes until it is ready, as it is deployed and from its sources, in turn. Compiled code
+ * The processor time that a worker takes until it answers /readyz, as it is deployed and from its sources, in turn. Compiled code
  * is kept (NODE_COMPILE_CACHE), as npm run has it.
  */
 export async function benchStart(): Promise<Row[]> {

@@ -32,8 +32,8 @@ export const ofWorkers: readonly Experiment[] = [boundaries, zombies, lateWrites
 export const ofOthers: readonly Experiment[] = [time, vendorOutage, vendorLimit, vendorSlow, vendorAnswers, hostile];
 
 /**
- * Every experiment, first those that one would wait for at the end. `npm run chaos` runs them all, the suite a short run of each: three files of them at the same time, and
- * that of `simulation` in test/simulation, always of the same worlds.
+ * Every experiment, first those that one would wait for at the end. `npm run chaos` runs them all, the suite a short run of
+ * each: three files of them at the same time, and that of `simulation` in test/simulation, always of the same worlds.
  */
 export const experiments: readonly Experiment[] = [
   ...new Set([simulation, hostile, ...ofRedis, ...ofWorkers, ...ofOthers]),

@@ -78,7 +78,7 @@ it("started while Redis is full, begins its sweeps once there is room", () =>
   inSystem(async (system) => {
     await system.redis.each((server) => server.config("SET", "maxmemory", "1"));
     const worker = await system.launch({}, "worker");
-    await until(() => worker.stdout().includes("could not be opened") || undefined, worker);
+    await until(() => worker.stdout().includes("not everything could be begun") || undefined, worker);
     expect(await system.jobs("daily-sweep")).toBe(0);
     await system.redis.each((server) => server.config("SET", "maxmemory", "0"));
     await until(async () => (await system.jobs("daily-sweep")) > 0 || undefined, worker);
