@@ -22,14 +22,11 @@ export async function ensureBuilt(node) {
   const folder = path.join(FOLDER, state);
   await forgetOld();
   const now = new Date();
-  // Whatever is used is kept.
-  if (
-    !(await utimes(folder, now, now).then(
-      () => true,
-      () => false,
-    ))
-  )
-    await build(node, state, folder);
+  const isBuilt = await utimes(folder, now, now).then(
+    () => true, // and, being used, it is kept
+    () => false,
+  );
+  if (!isBuilt) await build(node, state, folder);
   return { HANDOFF_BUILT: folder, NODE_COMPILE_CACHE: `${folder}-compiled` };
 }
 

@@ -84,6 +84,22 @@ it("started while Redis is full, begins its sweeps once there is room", () =>
     await until(async () => (await system.jobs("daily-sweep")) > 0 || undefined, worker);
   }));
 
+it("a schedule that cannot be kept keeps no job waiting, and is kept once it can be", () =>
+  inSystem(async (system) => {
+    const redis = system.redis.connect();
+    const schedules = "{handoff}:approval-sweep:repeat";
+    await redis.set(schedules, "not BullMQ's");
+    const handoff = await system.start();
+    const accountId = await system.seed("accounts", "unasked");
+    const request = { accountId, address: ADDRESS };
+    const { id } = await handoff.accepted("/api/services/internet/eligibility-request", request);
+    await handoff.until(id, "completed");
+    expect(handoff.stdout()).toContain("not everything could be begun");
+    await redis.del(schedules);
+    await until(async () => (await system.jobs("approval-sweep")) > 0 || undefined, handoff);
+    redis.disconnect();
+  }));
+
 it("an api process needs nothing of Salesforce to take work in, and says what it cannot tell without", () =>
   inSystem(async (system) => {
     const handoff = await system.start({}, "api");
