@@ -2,7 +2,7 @@ import { Queue } from "bullmq";
 import { eligibility } from "../../src/processors/eligibility.ts";
 import type { Connection } from "../../src/queues/connection.ts";
 import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
-import { startSandbox } from "../../src/sandbox/sandbox.ts";
+import { built } from "../built.ts";
 import {
   API_KEY,
   doctor,
@@ -52,7 +52,7 @@ export type Plant = Awaited<ReturnType<typeof openPlant>>;
  */
 export async function openPlant(redis: TestRedis, settings: Environment = {}) {
   const sandbox = await startSandbox();
-  const started: Process[] = [];
+  const started: Process[] = [sandbox.process];
   const atClose: (() => void)[] = [];
   const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
   const ofApi = {
@@ -214,10 +214,17 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
       for (const end of atClose) end();
       for (const process of started) process.signal("SIGKILL");
       await Promise.all(started.map(({ ended }) => ended));
-      await sandbox.close();
       await redis.stop();
     },
   };
+}
+
+/** The vendors, in a process of their own: their answers wait for nothing that an experiment does, such as starting a process. */
+async function startSandbox() {
+  const process = run({ SANDBOX_PORT: "0", SANDBOX_SMTP_PORT: "0" }, built("sandbox/main"));
+  const line = await until(() => /^\{"sandbox":.*\}$/m.exec(process.stdout())?.[0], process);
+  const { sandbox } = JSON.parse(line) as { readonly sandbox: { readonly url: string; readonly smtpUrl: string } }; // so it says
+  return { ...sandbox, process };
 }
 
 /** Portals that ask one check after the other until `stop`; gives all the answers. */

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Environment, type Handoff } from "../e2e/process.ts";
 import { ADDRESS } from "../processors/line.ts";
 import type { Experiment, Random } from "./experiment.ts";
@@ -29,65 +30,71 @@ interface Unreadable {
   readonly text?: string;
 }
 
+/** Whoever was asked for within this time of something may have met it: a check takes a fifth of that. */
+const NEAR_MS = 1_000;
+
 /** Some checks cannot be read, some bring down whatever worker takes them: each ends up with a person, and the others go on. */
 export const poison: Experiment = {
   name: "poison",
   beside: "none",
   async run(scale, random) {
-    const unreadable = scale === "full" ? 300 : 10;
-    const crashing = scale === "full" ? [1, 2] : [1]; // one by itself, then two at once
+    const isFull = scale === "full";
+    const unreadable = isFull ? 300 : 10;
+    const crashing = isFull ? [1, 2] : [1]; // one by itself, then two at once
     // A percentile says something of thousands of checks; more of them would make the whole too long.
-    const [calmMs, restMs, crashesMs] = scale === "full" ? [24_000, 150, 120_000] : [1_000, 90, 0];
+    const [warmMs, othersMs, betweenMs, restMs] = isFull ? [8_000, 150_000, 30_000, 150] : [1_000, 0, 0, 90];
     const workersKept = Math.max(...crashing) + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
         const poisonous = (count: number) =>
           Promise.all(Array.from({ length: count }, (_, at) => plant.make("Account", { Name: `毒 ${String(at)}` })));
-        const groups = await Promise.all(crashing.map(poisonous));
+        const [alone = [], atOnce = []] = await Promise.all(crashing.map(poisonous));
         await plant.fault(SLOW);
         const api = await plant.startApi();
         const workers = await keepWorkers(plant, workersKept, {
           NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "crash-on.ts")}`,
-          CRASH_ON: groups.flat().join(","),
+          CRASH_ON: [...alone, ...atOnce].join(","),
         });
         plant.keepLocksShort();
         /** Others ask while something happens. */
         const meanwhile = async (work: () => Promise<unknown>) => {
-          const portals = load(plant, api, scale === "full" ? {} : { restMs: 100 });
+          const portals = load(plant, api, isFull ? {} : { restMs: 100 });
           await work();
           return await portals.stop();
         };
-
-        const warm = await meanwhile(() => pause(calmMs / 3)); // whoever has just started is slower
-        const calm = [...(await meanwhile(() => pause(calmMs)))];
-        const spoilt = await meanwhile(async () => {
-          await putUnreadable(plant, unreadable, restMs, random);
-          await untilFailed(plant, unreadable);
-        });
-        const crashes: Crashes[] = [];
-        let failed = unreadable;
-        for (const accounts of groups) {
+        let failed = 0;
+        /** Asks for checks of `accounts`, and waits until all of them are quarantined. */
+        const crashOn = async (accounts: readonly string[]): Promise<Crashes> => {
           const deathsBefore = workers.deaths();
           const crashers: Answer[] = [];
-          let quarantinedMs = 0;
-          const askedAt = Date.now();
-          const others = await meanwhile(async () => {
-            const from = performance.now();
+          const spell = await timed(async () => {
             for (const account of accounts) crashers.push(await ask(api, account));
-            const quarantined = untilFailed(plant, (failed += accounts.length)).then(
-              () => (quarantinedMs = performance.now() - from),
-            );
-            await Promise.race([Promise.all([quarantined, pause(crashes.length === 0 ? crashesMs : 0)]), workers.kept]);
+            await Promise.race([untilFailed(plant, (failed += accounts.length)), workers.kept]);
           });
-          crashes.push({ crashers, others, askedAt, quarantinedMs, deaths: workers.deaths() - deathsBefore });
-          // The machine may have become busier by itself: what others take without is looked at afterwards, too.
-          if (crashes.length === 1) calm.push(...(await meanwhile(() => pause(calmMs))));
-        }
+          return { crashers, spell, deaths: workers.deaths() - deathsBefore };
+        };
+
+        const warm = await meanwhile(() => pause(warmMs)); // whoever has just started is slower
+        const crashes: Crashes[] = [];
+        let notRead: Spell = { from: 0, to: 0 };
+        const besides = await meanwhile(async () => {
+          const over = pause(othersMs);
+          crashes.push(await crashOn(alone));
+          await pause(betweenMs);
+          notRead = await timed(async () => {
+            await putUnreadable(plant, unreadable, restMs, random);
+            await untilFailed(plant, (failed += unreadable));
+          });
+          await over;
+        });
+        const besideTwo = atOnce.length > 0 ? await meanwhile(async () => crashes.push(await crashOn(atOnce))) : [];
+        const others = [...besides, ...besideTwo];
         await plant.rest();
         await workers.stop();
 
         const reasons = await reasonsOfFailed(plant, api);
-        if (reasons["crashes-its-worker"] !== groups.flat().length || reasons["unreadable-payload"] !== unreadable)
+        const expected = { "crashes-its-worker": alone.length + atOnce.length, "unreadable-payload": unreadable };
+        if (!isDeepStrictEqual(reasons, expected))
           throw new Error(`not these and no others are quarantined, with their reasons: ${JSON.stringify(reasons)}`);
 
         // Once the cause is mended a person retries what crashed.
@@ -99,29 +106,33 @@ export const poison: Experiment = {
           }
         });
 
-        const before = mostOf(await timesOf(api, calm));
-        const moved = (times: readonly number[]) =>
-          `the 99th percentile of the others' time to completion: ${String(before)} ms before and after, ${String(mostOf(times))} ms meanwhile`;
+        const taken = await timesOf(api, others);
+        const spells = [notRead, ...crashes.map(({ spell }) => spell)];
+        const quiet = taken.filter(({ at }) => spells.every((spell) => !isNear(spell, at)));
+        /** A machine's own percentile moves from minute to minute: compared are the same minutes with and without a spell. */
+        const moved = (spell: Spell) => {
+          if (quiet.length === 0) return ""; // a short run
+          const near = taken.filter(({ at }) => isNear(spell, at));
+          const seconds = ((spell.to - spell.from) / 1000).toFixed(0);
+          return `; the 99th percentile of the others' time to completion: ${percentile(quiet)} without these ${seconds} s, ${percentile([...quiet, ...near])} with them, ${percentile(near)} of them alone`;
+        };
         return [
           {
             what: "payloads that no code can read, put straight into the queue among other checks",
             times: unreadable,
-            ...(await plant.audit([...warm, ...calm, ...spoilt])),
+            ...(await plant.audit([...warm, ...others])),
             convergedMs: null,
-            remark: `each quarantined with its reason at its first attempt, beside ${String(spoilt.length)} others; ${moved(await timesOf(api, spoilt))}`,
+            remark: `each quarantined with its reason at its first attempt, beside ${String(taken.length)} others${moved(notRead)}`,
           },
           ...(await Promise.all(
-            crashes.map(async ({ crashers, others, askedAt, quarantinedMs, deaths }, at) => {
-              const times = await timesOf(api, others);
-              const dying = mostOf(await timesOf(api, others, askedAt + quarantinedMs));
-              const hit = times.filter((ms) => ms > SHORT_LOCK_MS).length;
-              const percentile = at === 0 ? `; ${moved(times)}` : "";
+            crashes.map(async ({ crashers, spell, deaths }, at) => {
+              const hit = taken.filter((one) => isNear(spell, one.at) && one.ms > SHORT_LOCK_MS).length;
               return {
                 what: `${at === 0 ? "a check that ends its worker" : "two checks at once that end their workers"}, one of ${String(workersKept)}, by SIGKILL each time, among others`,
                 times: crashers.length,
-                ...(await plant.audit([...others, ...crashers])),
-                convergedMs: quarantinedMs,
-                remark: `quarantined with its reason after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; beside ${String(others.length)} others, of which ${String(hit)} took longer than that${percentile}, ${String(dying)} ms of those asked for until the quarantine`,
+                ...(await plant.audit(crashers)),
+                convergedMs: spell.to - spell.from,
+                remark: `quarantined with its reason after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; ${String(hit)} others had to wait for a lock, too${at === 0 ? moved(spell) : ""}`,
               };
             }),
           )),
@@ -133,15 +144,26 @@ export const poison: Experiment = {
   },
 };
 
+/** When something began and when it was over (ms since 1970). */
+interface Spell {
+  readonly from: number;
+  readonly to: number;
+}
+
 interface Crashes {
   readonly crashers: readonly Answer[];
-  readonly others: readonly Answer[];
-  /** When the first was asked for (ms since 1970). */
-  readonly askedAt: number;
-  /** From then to the last quarantine. */
-  readonly quarantinedMs: number;
+  /** From the first one's acceptance to the last one's quarantine. */
+  readonly spell: Spell;
   readonly deaths: number;
 }
+
+async function timed(work: () => Promise<unknown>): Promise<Spell> {
+  const from = Date.now();
+  await work();
+  return { from, to: Date.now() };
+}
+
+const isNear = ({ from, to }: Spell, at: number) => at >= from - NEAR_MS && at <= to + NEAR_MS;
 
 /** Starts workers, each again once it has died. */
 async function keepWorkers(plant: Plant, count: number, environment: Environment) {
@@ -214,18 +236,25 @@ async function reasonsOfFailed(plant: Plant, api: Handoff): Promise<Readonly<Rec
   return reasons;
 }
 
-/** How long each that was accepted until then took to its completion (ms). */
-async function timesOf(api: Handoff, answers: readonly Answer[], until = Infinity): Promise<readonly number[]> {
-  const times: number[] = [];
+/** When each was accepted (ms since 1970), and how long it took to its completion (ms). */
+async function timesOf(api: Handoff, answers: readonly Answer[]): Promise<readonly Taken[]> {
+  const times: Taken[] = [];
   await inTurns(answers, 8, async ({ id }) => {
     if (id === null) return;
     const { createdAt, finishedAt } = await api.job(id);
-    const accepted = Date.parse(createdAt);
-    if (finishedAt !== null && accepted <= until) times.push(Date.parse(finishedAt) - accepted);
+    const at = Date.parse(createdAt);
+    if (finishedAt !== null) times.push({ at, ms: Date.parse(finishedAt) - at });
   });
-  return times.toSorted((one, other) => one - other);
+  return times;
 }
 
-function mostOf(times: readonly number[]): number {
-  return times[Math.floor(times.length * 0.99)] ?? 0;
+interface Taken {
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** The 99th, as text. */
+function percentile(times: readonly Taken[]): string {
+  const sorted = times.map(({ ms }) => ms).toSorted((one, other) => one - other);
+  return `${String(sorted[Math.floor(sorted.length * 0.99)] ?? 0)} ms`;
 }
