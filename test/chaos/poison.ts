@@ -42,7 +42,7 @@ export const poison: Experiment = {
     const unreadable = isFull ? 300 : 10;
     const crashing = isFull ? [1, 2] : [1]; // one by itself, then two at once
     // A percentile says something of thousands of checks; more of them would make the whole too long.
-    const [warmMs, othersMs, betweenMs, restMs] = isFull ? [8_000, 150_000, 30_000, 150] : [1_000, 0, 0, 90];
+    const [warmMs, othersMs, betweenMs, restMs] = isFull ? [15_000, 150_000, 60_000, 150] : [1_000, 0, 0, 90];
     const workersKept = Math.max(...crashing) + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
@@ -79,12 +79,12 @@ export const poison: Experiment = {
         let notRead: Spell = { from: 0, to: 0 };
         const besides = await meanwhile(async () => {
           const over = pause(othersMs);
-          crashes.push(await crashOn(alone));
-          await pause(betweenMs);
           notRead = await timed(async () => {
             await putUnreadable(plant, unreadable, restMs, random);
             await untilFailed(plant, (failed += unreadable));
           });
+          await pause(betweenMs);
+          crashes.push(await crashOn(alone));
           await over;
         });
         const besideTwo = atOnce.length > 0 ? await meanwhile(async () => crashes.push(await crashOn(atOnce))) : [];
