@@ -54,8 +54,8 @@ const SLOWEST_MS = 10_000;
 /** What Node says by itself of what is no HTTP: it ends the connection, and has nothing in its body. */
 const OF_NODE: ReadonlySet<number> = new Set([400, 408, 413, 417, 431]);
 
-/** The page to sign in at keeps the name that was typed in its field, and nowhere else. */
-const TYPED_NAME = `value="${MARK.replaceAll("<", "&lt;").replaceAll(">", "&gt;")}"`;
+/** The page to sign in at shows the name that was typed again, escaped, in its field. */
+const TYPED_NAME = new RegExp(`name="name"\\s+value="${MARK.replaceAll("<", "&lt;").replaceAll(">", "&gt;")}"`);
 
 /** What is wrong with an answer; null where nothing is. `codes`: the problems that the API has. `door`: where SOAP is spoken. */
 export function faultOf(
@@ -66,8 +66,8 @@ export function faultOf(
   const { status, headers, body, ms } = answer;
   if (status >= 500) return `status ${String(status)}`;
   if (ms > SLOWEST_MS) return `${ms.toFixed(0)} ms`;
-  const beside = path.startsWith("/sign-in") ? body.replace(TYPED_NAME, "") : body;
-  if (MARKED.test(beside) || MARKED.test(JSON.stringify(headers))) return "the answer holds what was sent";
+  const withoutName = method === "POST" && path.split("?")[0] === "/sign-in" ? body.replace(TYPED_NAME, "") : body;
+  if (MARKED.test(withoutName) || MARKED.test(JSON.stringify(headers))) return "the answer holds what was sent";
   if (status < 400) return null;
   if (body.length > LONGEST_REFUSAL) return `a refusal of ${String(body.length)} characters`;
   if (method === "HEAD") return null;

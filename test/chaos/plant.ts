@@ -51,7 +51,7 @@ export type Plant = Awaited<ReturnType<typeof openPlant>>;
  * for eligibility checks: each for an account of its own, so that each has to open one Case.
  */
 export async function openPlant(redis: TestRedis, settings: Environment = {}) {
-  const sandbox = await startSandbox();
+  const sandbox = await runSandbox();
   const started: Process[] = [sandbox.process];
   const atClose: (() => void)[] = [];
   const common = { PORT: "0", ...redis.environment, DATA_KEY: Buffer.alloc(32, 7).toString("base64"), ...settings };
@@ -220,7 +220,7 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
 }
 
 /** The vendors, in a process of their own: their answers wait for nothing that an experiment does, such as starting a process. */
-async function startSandbox() {
+async function runSandbox() {
   const process = run({ SANDBOX_PORT: "0", SANDBOX_SMTP_PORT: "0" }, built("sandbox/main"));
   const line = await until(() => /^\{"sandbox":.*\}$/m.exec(process.stdout())?.[0], process);
   const { sandbox } = JSON.parse(line) as { readonly sandbox: { readonly url: string; readonly smtpUrl: string } }; // so it says
@@ -288,7 +288,11 @@ export async function inPlant<T>(
   options: TestRedisOptions | TestRedis = {},
   settings?: Environment,
 ): Promise<T> {
-  const plant = await openPlant("url" in options ? options : await startRedis(options), settings);
+  const redis = "url" in options ? options : await startRedis(options);
+  const plant = await openPlant(redis, settings).catch(async (error: unknown) => {
+    await redis.stop();
+    throw error;
+  });
   try {
     return await work(plant);
   } finally {

@@ -30,8 +30,11 @@ interface Unreadable {
   readonly text?: string;
 }
 
-/** Whoever was asked for within this time of something may have met it: a check takes a fifth of that. */
-const NEAR_MS = 1_000;
+/** A check takes a fifth of that: whoever was asked for so long before a crash may still be under way then. */
+const BEFORE_MS = 1_000;
+
+/** Until then a worker that has just started is slower than others. */
+const WARM_MS = 15_000;
 
 /** Some checks cannot be read, some bring down whatever worker takes them: each ends up with a person, and the others go on. */
 export const poison: Experiment = {
@@ -41,8 +44,9 @@ export const poison: Experiment = {
     const isFull = scale === "full";
     const unreadable = isFull ? 300 : 10;
     const crashing = isFull ? [1, 2] : [1]; // one by itself, then two at once
+    const [warmMs, restMs] = isFull ? [WARM_MS, 150] : [1_000, 90];
     // A percentile says something of thousands of checks; more of them would make the whole too long.
-    const [warmMs, othersMs, betweenMs, restMs] = isFull ? [15_000, 150_000, 60_000, 150] : [1_000, 0, 0, 90];
+    const [quietMs, othersMs] = isFull ? [45_000, 170_000] : [0, 0];
     const workersKept = Math.max(...crashing) + 1; // those that crash may take one each at the same moment
     return await inPlant(
       async (plant) => {
@@ -63,32 +67,38 @@ export const poison: Experiment = {
           return await portals.stop();
         };
         let failed = 0;
-        /** Asks for checks of `accounts`, and waits until all of them are quarantined. */
-        const crashOn = async (accounts: readonly string[]): Promise<Crashes> => {
+        const quarantined = async (more: number) =>
+          await Promise.race([untilFailed(plant, (failed += more)), workers.kept]);
+        const putAmongOthers = async (): Promise<Spell> => {
+          const spell = await timed(async () => {
+            await putUnreadable(plant, unreadable, restMs, random);
+            await quarantined(unreadable);
+          });
+          if (workers.deaths() > 0) throw new Error("a worker died of what it could not read");
+          return spell;
+        };
+        const crashes: Crashes[] = [];
+        const crashOn = async (accounts: readonly string[]) => {
           const deathsBefore = workers.deaths();
           const crashers: Answer[] = [];
           const spell = await timed(async () => {
             for (const account of accounts) crashers.push(await ask(api, account));
-            await Promise.race([untilFailed(plant, (failed += accounts.length)), workers.kept]);
+            await quarantined(accounts.length);
           });
-          return { crashers, spell, deaths: workers.deaths() - deathsBefore };
+          crashes.push({ crashers, spell, deaths: workers.deaths() - deathsBefore });
         };
 
-        const warm = await meanwhile(() => pause(warmMs)); // whoever has just started is slower
-        const crashes: Crashes[] = [];
-        let notRead: Spell = { from: 0, to: 0 };
-        const besides = await meanwhile(async () => {
-          const over = pause(othersMs);
-          notRead = await timed(async () => {
-            await putUnreadable(plant, unreadable, restMs, random);
-            await untilFailed(plant, (failed += unreadable));
-          });
-          await pause(betweenMs);
-          crashes.push(await crashOn(alone));
-          await over;
+        const warm = await meanwhile(() => pause(warmMs));
+        const notRead: Spell[] = [];
+        const besideEach = await meanwhile(async () => {
+          const longEnough = pause(othersMs);
+          await pause(quietMs);
+          notRead.push(await putAmongOthers());
+          await pause(quietMs);
+          await crashOn(alone);
+          await longEnough;
         });
-        const besideTwo = atOnce.length > 0 ? await meanwhile(async () => crashes.push(await crashOn(atOnce))) : [];
-        const others = [...besides, ...besideTwo];
+        const besideTwo = atOnce.length > 0 ? await meanwhile(() => crashOn(atOnce)) : [];
         await plant.rest();
         await workers.stop();
 
@@ -106,33 +116,39 @@ export const poison: Experiment = {
           }
         });
 
-        const taken = await timesOf(api, others);
-        const spells = [notRead, ...crashes.map(({ spell }) => spell)];
-        const quiet = taken.filter(({ at }) => spells.every((spell) => !isNear(spell, at)));
+        const others = await takenBy(api, [...besideEach, ...besideTwo]);
+        const near = (spells: readonly Spell[]) => others.filter(({ at }) => spells.some((spell) => isNear(spell, at)));
+        const nearCrashes = new Set(near(crashes.map(({ spell }) => spell)));
+        const nearAny = new Set([...nearCrashes, ...near(notRead)]);
+        const quiet = others.filter((one) => !nearAny.has(one));
         /** A machine's own percentile moves from minute to minute: compared are the same minutes with and without a spell. */
-        const moved = (spell: Spell) => {
-          if (quiet.length === 0) return ""; // a short run
-          const near = taken.filter(({ at }) => isNear(spell, at));
-          const seconds = ((spell.to - spell.from) / 1000).toFixed(0);
-          return `; the 99th percentile of the others' time to completion: ${percentile(quiet)} without these ${seconds} s, ${percentile([...quiet, ...near])} with them, ${percentile(near)} of them alone`;
+        const moved = (beside: readonly Taken[]) => {
+          if (!isFull) return "";
+          const together = [...quiet, ...beside];
+          const [asked, all] = [beside.length, together.length].map(String);
+          return `; the 99th percentile of the others' time to completion: ${percentile99(quiet)} without the ${asked} checks asked for meanwhile and soon after, ${percentile99(together)} with them (of ${all})`;
         };
         return [
           {
             what: "payloads that no code can read, put straight into the queue among other checks",
             times: unreadable,
-            ...(await plant.audit([...warm, ...others])),
+            ...(await plant.audit([
+              ...warm,
+              ...others.filter((one) => !nearCrashes.has(one)).map(({ answer }) => answer),
+            ])),
             convergedMs: null,
-            remark: `each quarantined with its reason at its first attempt, beside ${String(taken.length)} others${moved(notRead)}`,
+            remark: `each quarantined with its reason at its first attempt${moved(near(notRead))}`,
           },
           ...(await Promise.all(
             crashes.map(async ({ crashers, spell, deaths }, at) => {
-              const hit = taken.filter((one) => isNear(spell, one.at) && one.ms > SHORT_LOCK_MS).length;
+              const beside = near([spell]);
+              const hit = beside.filter(({ ms }) => ms > SHORT_LOCK_MS).length;
               return {
                 what: `${at === 0 ? "a check that ends its worker" : "two checks at once that end their workers"}, one of ${String(workersKept)}, by SIGKILL each time, among others`,
                 times: crashers.length,
-                ...(await plant.audit(crashers)),
+                ...(await plant.audit([...crashers, ...beside.map(({ answer }) => answer)])),
                 convergedMs: spell.to - spell.from,
-                remark: `quarantined with its reason after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; ${String(hit)} others had to wait for a lock, too${at === 0 ? moved(spell) : ""}`,
+                remark: `quarantined with its reason after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; ${String(hit)} others had to wait for a lock, too${at === 0 ? moved(beside) : ""}`,
               };
             }),
           )),
@@ -152,7 +168,7 @@ interface Spell {
 
 interface Crashes {
   readonly crashers: readonly Answer[];
-  /** From the first one's acceptance to the last one's quarantine. */
+  /** From before the first was asked for until the last was quarantined. */
   readonly spell: Spell;
   readonly deaths: number;
 }
@@ -163,7 +179,7 @@ async function timed(work: () => Promise<unknown>): Promise<Spell> {
   return { from, to: Date.now() };
 }
 
-const isNear = ({ from, to }: Spell, at: number) => at >= from - NEAR_MS && at <= to + NEAR_MS;
+const isNear = ({ from, to }: Spell, at: number) => at >= from - BEFORE_MS && at <= to + WARM_MS;
 
 /** Starts workers, each again once it has died. */
 async function keepWorkers(plant: Plant, count: number, environment: Environment) {
@@ -230,31 +246,35 @@ async function reasonsOfFailed(plant: Plant, api: Handoff): Promise<Readonly<Rec
   const failed = await plant.inQueue(async (queue) => await queue.getFailed());
   const reasons: Record<string, number> = {};
   for (const { id = "" } of failed) {
-    const { failure } = await api.job(id);
-    reasons[failure?.code ?? ""] = (reasons[failure?.code ?? ""] ?? 0) + 1;
+    const { failure, attempts } = await api.job(id);
+    const reason = failure?.code ?? "";
+    if (reason === "unreadable-payload" && attempts !== 1)
+      throw new Error(`a payload that cannot be read took ${String(attempts)} attempts`);
+    reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
   return reasons;
 }
 
-/** When each was accepted (ms since 1970), and how long it took to its completion (ms). */
-async function timesOf(api: Handoff, answers: readonly Answer[]): Promise<readonly Taken[]> {
-  const times: Taken[] = [];
-  await inTurns(answers, 8, async ({ id }) => {
-    if (id === null) return;
-    const { createdAt, finishedAt } = await api.job(id);
-    const at = Date.parse(createdAt);
-    if (finishedAt !== null) times.push({ at, ms: Date.parse(finishedAt) - at });
-  });
-  return times;
-}
-
+/** What others asked for and got. */
 interface Taken {
+  readonly answer: Answer;
+  /** When it was accepted (ms since 1970). */
   readonly at: number;
+  /** From then to its completion. */
   readonly ms: number;
 }
 
-/** The 99th, as text. */
-function percentile(times: readonly Taken[]): string {
-  const sorted = times.map(({ ms }) => ms).toSorted((one, other) => one - other);
+async function takenBy(api: Handoff, answers: readonly Answer[]): Promise<readonly Taken[]> {
+  const taken: Taken[] = [];
+  await inTurns(answers, 8, async (answer) => {
+    const { createdAt, finishedAt } = await api.job(answer.id ?? "");
+    const at = Date.parse(createdAt);
+    taken.push({ answer, at, ms: Date.parse(finishedAt ?? "") - at });
+  });
+  return taken;
+}
+
+function percentile99(taken: readonly Taken[]): string {
+  const sorted = taken.map(({ ms }) => ms).toSorted((one, other) => one - other);
   return `${String(sorted[Math.floor(sorted.length * 0.99)] ?? 0)} ms`;
 }
