@@ -2,6 +2,7 @@
 export default {
   input: {
     main: "src/main.ts",
+    "ward-main": "src/ward-main.ts",
     preflight: "src/preflight.ts",
     doctor: "src/doctor.ts",
     "user-add": "src/dashboard/user-add.ts",

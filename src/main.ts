@@ -1,4 +1,7 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { flushCompileCache } from "node:module";
+import { constants, setPriority } from "node:os";
+import path from "node:path";
 import { openLog } from "./log.ts";
 import { startProgram } from "./program.ts";
 import { readSettings, SettingsError } from "./settings.ts";
@@ -12,10 +15,13 @@ const COMPILED_WITHIN_MS = 10_000;
 /** The exit status of a configuration error (EX_CONFIG of sysexits.h). */
 const BAD_SETTINGS = 78;
 
+/** Beside this file: a source, or built. */
+const WARD = path.join(import.meta.dirname, `ward-main${path.extname(import.meta.filename)}`);
+
 try {
   const settings = readSettings(process.env);
   const { log, flush } = openLog(settings.LOG_LEVEL);
-  const program = await startProgram(settings, log);
+  const program = await startProgram(settings, log, startWard);
   setTimeout(flushCompileCache, COMPILED_WITHIN_MS).unref();
 
   let stopping = false;
@@ -37,4 +43,11 @@ try {
   // What stops a start otherwise is the machine's (a port that is taken): its own words say it best.
   process.stderr.write(`Handoff could not start: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
+}
+
+/** Its jobs have waited for a lock already, and those of the worker go on meanwhile: so theirs come first. */
+function startWard(): ChildProcess {
+  const ward = fork(WARD);
+  if (ward.pid !== undefined) setPriority(ward.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  return ward;
 }

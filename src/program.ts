@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -64,14 +65,15 @@ export interface DoorParts {
 /**
  * Starts the roles that `settings` names. HTTP listens at once; work begins when Redis answers, however late that is.
  * A role is loaded only where it runs: a worker that starts again beside others takes little of their processor.
+ * `startWard` starts a worker's ward (ward.ts); without it jobs whose worker died run beside the others.
  * Throws `SettingsError` before anything listens where a client cannot be made of the settings.
  */
-export async function startProgram(settings: Settings, log: Logger): Promise<Program> {
+export async function startProgram(settings: Settings, log: Logger, startWard?: () => ChildProcess): Promise<Program> {
   const { ROLES: roles, QUEUE_PREFIX: prefix } = settings;
   const metrics = openMetrics();
   const tracing = await openTracing(settings, log);
   const worker = roles.has("worker")
-    ? (await import("./worker-role.ts")).prepareWorker(settings, metrics, tracing, log)
+    ? (await import("./worker-role.ts")).prepareWorker(settings, metrics, tracing, log, startWard)
     : undefined;
   const door = connectDoor(settings);
   watch(door, log);

@@ -15,6 +15,9 @@ import type { Connection } from "./queues/connection.ts";
 import { type Settings, SettingsError, type Variable } from "./settings.ts";
 import type { Tracing } from "./tracing.ts";
 
+/** What calls to vendors are told to. */
+type CallMetrics = Pick<Metrics, "vendorCall">;
+
 /** The clients that processors get as an argument. */
 export interface Services {
   readonly salesforce: Salesforce;
@@ -40,7 +43,7 @@ export function openServices(
   settings: Settings,
   breakers: Readonly<Record<Vendor, Breaker>>,
   allowances: Allowances,
-  metrics: Metrics,
+  metrics: CallMetrics,
   cut: AbortSignal,
   tracing: Tracing | null = null,
   gate?: Gate,
@@ -104,7 +107,7 @@ export interface DoorReads {
 export function openDoorReads(
   settings: Settings,
   breaker: Breaker,
-  metrics: Metrics,
+  metrics: CallMetrics,
   tracing: Tracing | null = null,
 ): DoorReads {
   const missing = missingForSalesforce(settings);
@@ -149,7 +152,7 @@ export function vendorCall({
   vendor: Vendor;
   breaker: Breaker;
   allowance?: Allowance | undefined;
-  metrics: Metrics;
+  metrics: CallMetrics;
   deadlineMs: number;
   cut: AbortSignal;
   gate?: Gate | undefined;
@@ -207,7 +210,7 @@ export function vendorCall({
 }
 
 /** Tells the metrics, and the step that made it, what came of a call. */
-function tellerOf(vendor: string, metrics: Metrics) {
+function tellerOf(vendor: string, metrics: CallMetrics) {
   return (operation: string, came: CameOfCall, ms: number): void => {
     metrics.vendorCall(vendor, operation, came, ms);
     tellCall({ vendor, operation, came: came.class, ms });
@@ -215,7 +218,7 @@ function tellerOf(vendor: string, metrics: Metrics) {
 }
 
 /** A call to a client's own receiver: deadline and metrics. No breaker: one receiver that is away says nothing of the others. */
-function receiverCall(metrics: Metrics, deadlineMs: number, cut: AbortSignal, gate?: Gate): VendorCall {
+function receiverCall(metrics: CallMetrics, deadlineMs: number, cut: AbortSignal, gate?: Gate): VendorCall {
   const tell = tellerOf("callback", metrics);
   return async (operation, perform) => {
     if (gate !== undefined)

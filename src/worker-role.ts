@@ -1,51 +1,47 @@
+import type { ChildProcess } from "node:child_process";
 import type { Logger } from "pino";
 import { watchForTrouble } from "./alerts.ts";
 import { followApprovalEvents } from "./approval-events.ts";
+import { openAttemptParts } from "./attempt-parts.ts";
 import { callbacksOnEnd } from "./callbacks.ts";
 import { complaintsTo, quit, watch, whenReady } from "./connection-watch.ts";
 import type { Metrics } from "./metrics.ts";
 import { kinds, provisioning } from "./processors/index.ts";
 import { connectWorker } from "./queues/connection.ts";
 import { answerDryRuns } from "./queues/dry-run.ts";
-import { openFinding } from "./queues/finding.ts";
-import { openIntake } from "./queues/intake.ts";
-import { openLedger, timingFor } from "./queues/ledger.ts";
 import { openQueues } from "./queues/queues.ts";
 import { rehearsalGate, rehearse, type Rehearsed } from "./queues/rehearsal.ts";
 import { keepSchedule } from "./queues/schedule.ts";
-import { sealingWith } from "./queues/sealing.ts";
 import { streamPosition } from "./queues/stream-position.ts";
 import { countCalls } from "./queues/vendor-health.ts";
 import { startWorker } from "./queues/worker.ts";
-import { clientsOf, openServices } from "./services.ts";
+import { openServices } from "./services.ts";
 import type { Settings } from "./settings.ts";
 import type { Tracing } from "./tracing.ts";
 import { vendorChecks } from "./vendor-checks.ts";
-import { breakersOf, salesforceAllowance } from "./vendor-guards.ts";
 import { watchVendors } from "./vendor-watch.ts";
+import { openWard } from "./ward.ts";
 
 /** Calls to vendors are cut off this long before the process must be gone, so that what is then in doubt is written down. */
 const CUT_BEFORE_END_MS = 2_000;
 
-/** The worker's parts, made before anything listens; `start` takes jobs as soon as Redis answers. */
+/**
+ * The worker's parts, made before anything listens; `start` takes jobs as soon as Redis answers. `startWard`: as of
+ * `startProgram`.
+ */
 export function prepareWorker(
   settings: Settings,
   metrics: Metrics,
   tracing: Tracing | null,
   log: Logger,
+  startWard?: () => ChildProcess,
 ): { start: () => void; stop: () => Promise<void> } {
   const prefix = settings.QUEUE_PREFIX;
   const stopping = new AbortController();
   const cut = new AbortController();
   const redis = connectWorker(settings);
   watch(redis, log);
-  const breakers = breakersOf(settings, redis, log);
-  const allowances = { salesforce: salesforceAllowance(settings, redis, log) };
-  const sealing = sealingWith(settings.DATA_KEY ?? []);
-  const ledger = openLedger({ redis, prefix, sealing, timing: timingFor(settings.VENDOR_TIMEOUT_MS) });
   let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
-  const intake = openIntake({ redis, ledger, sealing, queues: () => queues, carried: tracing?.carried });
-  const onEnd = callbacksOnEnd(settings, intake);
   const count = countCalls({
     redis,
     prefix,
@@ -59,27 +55,42 @@ export function prepareWorker(
       if (came.class !== "not-made") count(vendor, came.class === "done" || came.class === "rejected");
     },
   };
+  const parts = openAttemptParts(settings, {
+    redis,
+    queues: () => queues,
+    metrics: counting,
+    tracing,
+    stopping: stopping.signal,
+    cut: cut.signal,
+    log,
+  });
+  const { ledger, sealing, breakers, allowances, intake } = parts;
+  const onEnd = callbacksOnEnd(settings, intake);
+  const onAttempt: Metrics["attempt"] = (...attempt) => {
+    metrics.attempt(...attempt);
+    const [, end, , code] = attempt;
+    tracing?.attempted(end, code);
+  };
+  const ward =
+    startWard === undefined
+      ? undefined
+      : openWard({
+          start: startWard,
+          metrics: counting,
+          onAttempt,
+          carried: tracing?.carried,
+          stopping: stopping.signal,
+          cut: cut.signal,
+          log,
+        });
   const common = {
+    ...parts,
     redis,
     prefix,
-    sealing,
-    breakers,
-    allowances,
-    ledger,
-    intake,
-    finding: openFinding({ redis, prefix, sealing }),
     ...(onEnd !== undefined && { onEnd }),
-    kinds,
-    services: clientsOf(() => openServices(settings, breakers, allowances, counting, cut.signal, tracing), redis),
-    attempts: settings.RETRY_ATTEMPTS,
-    baseMs: settings.RETRY_BASE_MS,
-    stopping: stopping.signal,
+    ...(ward !== undefined && { apart: ward.apart }),
     log,
-    onAttempt(...attempt: Parameters<Metrics["attempt"]>) {
-      metrics.attempt(...attempt);
-      const [, end, , code] = attempt;
-      tracing?.attempted(end, code);
-    },
+    onAttempt,
     ...(tracing !== null && { telemetry: tracing.telemetry }),
     onTaken: metrics.taken,
   };
@@ -106,7 +117,7 @@ export function prepareWorker(
     followApprovalEvents(
       {
         salesforce: common.services.salesforce,
-        intake: common.intake,
+        intake,
         provisioning,
         position: streamPosition(redis, prefix, "approvals"),
         log,
@@ -146,6 +157,7 @@ export function prepareWorker(
       // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
       if (redis.status === "ready")
         await Promise.all([following, alerting, answering, ...workers.map((worker) => worker.close())]);
+      ward?.close();
       clearTimeout(cutOff);
       await quit(redis);
     },

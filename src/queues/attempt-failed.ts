@@ -11,7 +11,8 @@ import type { Failure } from "./job-view.ts";
 /** What BullMQ keeps of an attempt that failed: plain words, the place in our code, and what the retry rule decided. */
 export class AttemptFailed extends Error {
   readonly delayMs: number | null;
-  constructor(error: ClassifiedError, delayMs: number | null) {
+  /** `error`: a classified one, or one that another process made of it. */
+  constructor(error: Error, delayMs: number | null) {
     super(error.message);
     this.name = error.name;
     this.delayMs = delayMs;

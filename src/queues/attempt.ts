@@ -66,15 +66,18 @@ function isTakenFirst({ id = "", attemptsStarted, attemptsMade, stalledCounter }
   return attemptsStarted === 1 && attemptsMade === 0 && stalledCounter === 0 && !A_NUMBER.test(id);
 }
 
+/** What an attempt needs of its job. */
+export type QueuedJob = Pick<
+  Job<unknown, Outcome>,
+  "id" | "data" | "timestamp" | "attemptsStarted" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
+>;
+
 /** One attempt, from what BullMQ hands over to what it gets back. */
 export async function attempt<Payload, Services>(
   kind: JobKind<Payload, Services>,
   setting: AttemptSetting<Services>,
   kindLog: Logger,
-  queued: Pick<
-    Job<unknown, Outcome>,
-    "id" | "data" | "timestamp" | "attemptsStarted" | "attemptsMade" | "stalledCounter" | "moveToDelayed" | "updateData"
-  >,
+  queued: QueuedJob,
   token: string,
 ): Promise<Outcome> {
   const { ledger, stopping } = setting;

@@ -1,6 +1,6 @@
-import { type Job, type JobJson, type Telemetry, Worker } from "bullmq";
+import { DelayedError, type Job, type JobJson, type Telemetry, Worker } from "bullmq";
 import type { Logger } from "pino";
-import { attempt, type AttemptSetting } from "./attempt.ts";
+import { attempt, type AttemptSetting, type QueuedJob } from "./attempt.ts";
 import { AttemptFailed, delayAfter } from "./attempt-failed.ts";
 import type { Connection } from "./connection.ts";
 import type { JobKind, Outcome } from "./job-kind.ts";
@@ -19,11 +19,25 @@ const JOBS_AT_ONCE = 20;
 /** BullMQ repeats an error of Redis many times a second; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
 
+/** In this time after a death what else may have caused it, a host without memory for one, can pass. */
+const AFTER_DEATH_MS = 10_000;
+
+/**
+ * One attempt at a job whose worker died, where it takes no other jobs along should it be to blame. Gives and throws what
+ * `attempt` does; gives null where that cannot be had, and rejects with `DiedApart` where it died.
+ */
+export type Apart = (kind: string, queued: QueuedJob, token: string) => Promise<Outcome | null>;
+
+/** The process that ran the attempt has died of it, or of another one that it ran. */
+export class DiedApart extends Error {}
+
 export interface WorkerSetting<Services> extends AttemptSetting<Services> {
   readonly redis: Connection;
   readonly prefix: string;
   /** Told once a job has ended, well or not, and again where its worker died before it could finish saying so. */
   readonly onEnd?: (job: string) => Promise<void>;
+  /** Without it, jobs whose worker died run beside the others. */
+  readonly apart?: Apart;
   readonly log: Logger;
   /** Where attempts are traced. */
   readonly telemetry?: Telemetry;
@@ -86,7 +100,8 @@ async function attemptAndTell<Payload, Services>(
   token: string,
 ): Promise<Outcome> {
   try {
-    const outcome = await attempt(kind, setting, kindLog, queued, token);
+    const apart = queued.stalledCounter > 0 ? await setting.apart?.(kind.name, queued, token) : undefined;
+    const outcome = apart ?? (await attempt(kind, setting, kindLog, queued, token));
     await setting.onEnd?.(queued.id ?? "");
     return outcome;
   } catch (error) {
@@ -95,6 +110,12 @@ async function attemptAndTell<Payload, Services>(
       await setting
         .onEnd?.(queued.id ?? "")
         .catch((err: unknown) => kindLog.error({ err, job: queued.id }, "nobody could be told that it failed"));
+    }
+    if (error instanceof DiedApart) {
+      // As after a worker's death, and BullMQ's count of them is the ledger's.
+      await queued.moveToDelayed(Date.now() + AFTER_DEATH_MS, token);
+      await setting.redis.hincrby(`${setting.prefix}:${kind.name}:${queued.id ?? ""}`, "stc", 1);
+      throw new DelayedError();
     }
     throw error;
   }

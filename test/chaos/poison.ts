@@ -10,7 +10,7 @@ import { inTurns, sum } from "./turns.ts";
 /** Of the vendors: what a worker died inside of is looked for until 12 times this are over. */
 const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("short") };
 
-/** It takes three deaths to know a check by, and there are three checks; a program that does not start dies, too, and one that never learns dies on. */
+/** A check ends one worker, and there are three checks; a program that does not start dies, too, and one that never learns dies on. */
 const MOST_DEATHS = 20;
 
 /** Others are always in the middle of a check when a worker dies, and must not be taken for the cause. */
@@ -88,7 +88,10 @@ export const poison: Experiment = {
             for (const account of accounts) crashers.push(await ask(api, account));
             await quarantined(accounts.length);
           });
-          crashes.push({ crashers, spell, deaths: workers.deaths() - deathsBefore });
+          const deaths = workers.deaths() - deathsBefore;
+          if (deaths > accounts.length)
+            throw new Error(`${String(deaths)} workers died of ${String(accounts.length)} checks`);
+          crashes.push({ crashers, spell, deaths });
         };
 
         const warm = await meanwhile(() => pause(warmMs));
@@ -159,11 +162,11 @@ export const poison: Experiment = {
               const beside = near([spell]);
               const hit = beside.filter(({ ms }) => ms > SHORT_LOCK_MS).length;
               return {
-                what: `${at === 0 ? "a check that ends its worker" : "two checks at once that end their workers"}, one of ${String(workersKept)}, by SIGKILL each time, among others`,
+                what: `${at === 0 ? "a check that ends the process it runs in" : "two checks at once that end the processes they run in"} by SIGKILL each time, among others; ${String(workersKept)} workers`,
                 times: crashers.length,
                 ...(await plant.audit([...crashers, ...beside.map(({ answer }) => answer)])),
                 convergedMs: spell.to - spell.from,
-                remark: `quarantined with its reason after ${String(deaths)} deaths of workers (whose locks ended after 3 s here instead of 30), then retried and done; ${String(hit)} others had to wait for a lock, too${at === 0 ? moved(beside, spell) : ""}`,
+                remark: `quarantined with its reason after three deaths: ${deaths === 1 ? "one of a worker" : `first those of ${String(deaths)} workers`} (whose locks ended after 3 s here instead of 30), then of the process beside one in which such jobs run; then retried and done; ${String(hit)} others had to wait for a lock, too${at === 0 ? moved(beside, spell) : ""}`,
               };
             }),
           )),

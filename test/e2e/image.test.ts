@@ -51,7 +51,7 @@ it("the files that the Dockerfile puts into the image are all that the program n
 
     const others = ["audit-verify.js", "doctor.js", "preflight.js", "user-add.js", "user-end.js", "sandbox/main.js"];
     expect(new Set(await readdir(dist))).toEqual(
-      new Set(["main.js", "parts", ...others.map((name) => name.split("/")[0])]),
+      new Set(["main.js", "ward-main.js", "parts", ...others.map((name) => name.split("/")[0])]),
     );
     for (const other of others) expect(await firstWords(path.join(dist, other))).not.toMatch(/cannot find|ERR_/i);
   }));

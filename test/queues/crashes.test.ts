@@ -5,6 +5,7 @@ import { personal } from "../../src/domain/personal.ts";
 import { type AnyJobKind, defineJobKind, type Step } from "../../src/queues/job-kind.ts";
 import { DEATHS_OF_ITS_OWN } from "../../src/queues/ledger.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
+import { type Apart, DiedApart } from "../../src/queues/worker.ts";
 import { type Engine, openEngine, sweepThat } from "./engine.ts";
 
 let server: TestRedis;
@@ -245,5 +246,76 @@ describe("a payload that no code can read", () => {
     while ((await parcels().getFailedCount()) === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(await engine.job("unasked")).toMatchObject({ state: "failed", failure: { code: "unreadable-payload" } });
     expect(engine.ends).toEqual(["failed"]);
+  });
+});
+
+describe("where jobs whose worker died can run apart", () => {
+  let apart: Apart;
+  beforeEach(async () => {
+    await engine.close();
+    engine = await openEngine({
+      redis: server,
+      kinds: [parcel],
+      services: () => ({}),
+      apart: (kind, queued, token) => apart(kind, queued, token),
+    });
+  });
+
+  it("one does from its worker's death on, and another one never", async () => {
+    const there: string[] = [];
+    apart = (kind, { id = "" }) => {
+      there.push(`${kind} ${id}`);
+      return Promise.resolve({ outcome: "done", result: { parcels: 2 } });
+    };
+    packing = async (to) => {
+      if (to === "Naoko") await neverHeardOf();
+    };
+    engine.work();
+    const id = await accepted("Naoko");
+    await until(() => inside.has("Naoko"));
+    await foundDead(id);
+    const queue = parcels();
+    await expect
+      .poll(async () => (await queue.getJob(id))?.returnvalue as unknown)
+      .toMatchObject({ result: { parcels: 2 } });
+    await engine.until(await accepted("Ken"), "completed");
+    expect(there).toEqual([`parcel ${id}`]);
+  });
+
+  it("one runs beside the others where that cannot be had", async () => {
+    apart = () => Promise.resolve(null);
+    packing = async () => {
+      packing = async () => undefined;
+      await neverHeardOf();
+    };
+    engine.work();
+    const id = await accepted("Naoko");
+    await until(() => inside.has("Naoko"));
+    await foundDead(id);
+    await engine.until(id, "completed");
+    expect(sent).toEqual(["Naoko"]);
+  });
+
+  it("a death there counts as a worker's, and is followed by a pause", async () => {
+    let deaths = 0;
+    apart = async () => {
+      if ((deaths += 1) > 2) return null;
+      throw new DiedApart();
+    };
+    packing = async () => {
+      if (deaths === 0) await neverHeardOf();
+    };
+    engine.work();
+    const id = await accepted("Naoko");
+    await until(() => inside.has("Naoko"));
+    await foundDead(id);
+    for (const stalls of [2, 3]) {
+      await expect.poll(async () => (await parcels().getJob(id))?.stalledCounter).toBe(stalls);
+      const job = await parcels().getJob(id);
+      expect(job?.delay).toBeGreaterThan(9_000);
+      expect(job?.delay).toBeLessThanOrEqual(10_000);
+      await job?.promote();
+    }
+    expect(await engine.until(id, "completed")).toMatchObject({ attempts: 1 });
   });
 });

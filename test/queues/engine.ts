@@ -12,7 +12,7 @@ import type { JobState, JobView } from "../../src/queues/job-view.ts";
 import { type Ledger, openLedger, type Timing } from "../../src/queues/ledger.ts";
 import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
-import { startWorker } from "../../src/queues/worker.ts";
+import { type Apart, startWorker } from "../../src/queues/worker.ts";
 import type { TestRedis } from "../redis.ts";
 
 export const SEALING = sealingWith([Buffer.alloc(32, 7)]);
@@ -47,6 +47,7 @@ export interface EngineOptions<Services> {
   readonly attempts?: number;
   readonly baseMs?: number;
   readonly onEnd?: (job: string) => Promise<void>;
+  readonly apart?: Apart;
 }
 
 /** The engine around kinds: an intake, and workers that start when the test says so. Each has a prefix of its own. */
@@ -59,6 +60,7 @@ export async function openEngine<Services>({
   attempts = 4,
   baseMs = 1,
   onEnd,
+  apart,
 }: EngineOptions<Services>) {
   const redis = server.connect();
   await once(redis, "ready");
@@ -139,6 +141,7 @@ export async function openEngine<Services>({
           finding: openFinding({ redis, prefix, sealing: SEALING }),
           kinds,
           ...(onEnd !== undefined && { onEnd }),
+          ...(apart !== undefined && { apart }),
           services: called,
           breakers,
           allowances,

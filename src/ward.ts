@@ -1,0 +1,190 @@
+import type { ChildProcess } from "node:child_process";
+import { DelayedError } from "bullmq";
+import type { Logger } from "pino";
+import type { Metrics } from "./metrics.ts";
+import type { QueuedJob } from "./queues/attempt.ts";
+import { AttemptFailed } from "./queues/attempt-failed.ts";
+import type { Outcome } from "./queues/job-kind.ts";
+import { type Apart, DiedApart, LOCK_MS } from "./queues/worker.ts";
+
+/**
+ * The ward: a process of its own beside a worker, in which those jobs run whose worker died. One of them may be to blame,
+ * and then ends that process instead of a worker with everybody else's jobs in it. It is started for the first such job,
+ * and ended when there was none for a while, or with its worker. `ward-main.ts` is what runs in it.
+ */
+
+/** With none of these jobs for so long, the process is ended. */
+const IDLE_MS = 60_000;
+
+/** The ward says so often that it lives. */
+export const ALIVE_EVERY_MS = 5_000;
+
+/** A process that says nothing for so long hangs: a worker would have lost its locks by then. */
+const SILENT_MS = LOCK_MS;
+
+/** What the ward is told. */
+export type ToWard =
+  | {
+      readonly attempt: number;
+      readonly kind: string;
+      readonly job: Omit<QueuedJob, "moveToDelayed" | "updateData">;
+      readonly token: string;
+      /** The trace that the attempt belongs to, as `Tracing` writes it. */
+      readonly trace?: string;
+    }
+  /** Jobs are handed back at their next step. */
+  | "stop"
+  /** Calls to vendors are waited for no longer. */
+  | "cut";
+
+/** What the ward tells. */
+export type FromWard =
+  | "ready"
+  | "alive"
+  | { readonly vendorCall: Parameters<Metrics["vendorCall"]> }
+  | { readonly attempt: number; readonly ended: EndedApart };
+
+/** How an attempt ended there. */
+export interface EndedApart {
+  /** For the metrics, where it came to its end. */
+  readonly report: Parameters<Metrics["attempt"]> | null;
+  /** By what its unreadable payload is to be replaced in the queue. */
+  readonly data: string | null;
+  readonly how:
+    | { readonly outcome: Outcome }
+    /** It is put off until then (ms since 1970). */
+    | { readonly until: number }
+    /** `delayMs`: as of `AttemptFailed`; absent where nobody foresaw the error. */
+    | { readonly name: string; readonly message: string; readonly stack: string; readonly delayMs?: number | null };
+}
+
+export interface Ward {
+  readonly apart: Apart;
+  /** Ends the process, if there is one; it should have nothing to do. */
+  close(): void;
+}
+
+interface WardSetting {
+  /** Starts the process, with a channel to it. */
+  readonly start: () => ChildProcess;
+  readonly metrics: Pick<Metrics, "vendorCall">;
+  readonly onAttempt: Metrics["attempt"];
+  readonly carried: (() => string | undefined) | undefined;
+  /** As of `openAttemptParts`. */
+  readonly stopping: AbortSignal;
+  readonly cut: AbortSignal;
+  readonly log: Logger;
+}
+
+export function openWard(setting: WardSetting): Ward {
+  let open: Running | undefined;
+  let attempts = 0;
+  let idle: NodeJS.Timeout | undefined;
+  const running = (): Running | null => {
+    try {
+      open ??= run(setting, () => (open = undefined));
+      return open;
+    } catch (err) {
+      setting.log.error({ err }, "the process for jobs whose worker died could not be started");
+      return null;
+    }
+  };
+  const close = () => {
+    clearTimeout(idle);
+    open?.close();
+  };
+  return {
+    async apart(kind, queued, token) {
+      clearTimeout(idle);
+      const { id = "", data, timestamp, attemptsStarted, attemptsMade, stalledCounter } = queued;
+      const job = { id, data, timestamp, attemptsStarted, attemptsMade, stalledCounter };
+      const trace = setting.carried?.();
+      try {
+        const asked = { attempt: (attempts += 1), kind, job, token, ...(trace !== undefined && { trace }) };
+        const ended = (await running()?.attempt(asked)) ?? null;
+        if (ended === null) return null;
+        if (ended.report !== null) setting.onAttempt(...ended.report);
+        if (ended.data !== null) await queued.updateData(ended.data);
+        const { how } = ended;
+        if ("outcome" in how) return how.outcome;
+        if ("until" in how) {
+          await queued.moveToDelayed(how.until, token);
+          throw new DelayedError();
+        }
+        const error = Object.assign(new Error(how.message), { name: how.name, stack: how.stack });
+        throw how.delayMs === undefined ? error : new AttemptFailed(error, how.delayMs);
+      } finally {
+        clearTimeout(idle);
+        if (open?.isIdle() === true) idle = setTimeout(close, IDLE_MS).unref();
+      }
+    },
+    close,
+  };
+}
+
+interface Running {
+  /** Null where the process did not come up; rejects with `DiedApart` where it ended before the attempt. */
+  attempt(asked: Exclude<ToWard, string>): Promise<EndedApart | null>;
+  isIdle(): boolean;
+  close(): void;
+}
+
+/** One process, from its start to its end. `onEnd`: it takes no more. */
+function run({ start, metrics, stopping, cut, log }: WardSetting, onEnd: () => void): Running {
+  const child = start();
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<boolean>();
+  const underWay = new Map<number, { job: string; ended: PromiseWithResolvers<EndedApart> }>();
+  const silent = setTimeout(() => child.kill("SIGKILL"), SILENT_MS).unref();
+  // Whether a word came through is seen by what follows: an answer, or the process's end.
+  const send = (word: ToWard) => void (child.connected && child.send(word, () => undefined));
+  const over = new AbortController();
+  const sendOnce = (aborted: AbortSignal, word: "stop" | "cut") => {
+    if (aborted.aborted) send(word);
+    else aborted.addEventListener("abort", () => send(word), { once: true, signal: over.signal });
+  };
+  let isClosed = false;
+  const close = () => {
+    if (isClosed) return; // another one may be running by now
+    isClosed = true;
+    over.abort();
+    onEnd();
+    if (child.connected) child.disconnect();
+  };
+  const gone = (how: object) => {
+    clearTimeout(silent);
+    const jobs = [...underWay.values()].map(({ job }) => job);
+    if (!isClosed) log.error({ ...how, jobs }, "the process for jobs whose worker died has ended, too");
+    close();
+    isReady(false);
+    for (const { ended } of underWay.values()) ended.reject(new DiedApart());
+  };
+  child.once("error", (err) => gone({ err }));
+  child.once("exit", (code, signal) => gone({ code, signal }));
+  child.on("message", (word: FromWard) => {
+    silent.refresh();
+    if (word === "ready") {
+      sendOnce(stopping, "stop");
+      sendOnce(cut, "cut");
+      return isReady(true);
+    }
+    if (word === "alive") return;
+    if ("vendorCall" in word) return metrics.vendorCall(...word.vendorCall);
+    underWay.get(word.attempt)?.ended.resolve(word.ended);
+  });
+  return {
+    async attempt(asked) {
+      const ended = Promise.withResolvers<EndedApart>();
+      underWay.set(asked.attempt, { job: asked.job.id ?? "", ended });
+      try {
+        ended.promise.catch(() => undefined); // it is not waited for where the process did not come up
+        if (!(await ready)) return null;
+        send(asked);
+        return await ended.promise;
+      } finally {
+        underWay.delete(asked.attempt);
+      }
+    },
+    isIdle: () => underWay.size === 0,
+    close,
+  };
+}
