@@ -45,9 +45,13 @@ try {
   process.exit(1);
 }
 
-/** Its jobs have waited for a lock already, and those of the worker go on meanwhile: so theirs come first. */
+/** It yields to its worker, whose jobs go on while those of the ward have waited for a lock already. */
 function startWard(): ChildProcess {
   const ward = fork(WARD);
-  if (ward.pid !== undefined) setPriority(ward.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  try {
+    if (ward.pid !== undefined) setPriority(ward.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Its priority is lower already, or may not be changed: it works as well.
+  }
   return ward;
 }

@@ -1,6 +1,6 @@
 import { DelayedError } from "bullmq";
 import { openAttemptParts } from "./attempt-parts.ts";
-import { watch } from "./connection-watch.ts";
+import { watch, whenReady } from "./connection-watch.ts";
 import { openLog } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { kinds } from "./processors/index.ts";
@@ -9,7 +9,7 @@ import { AttemptFailed } from "./queues/attempt-failed.ts";
 import { connectWorker } from "./queues/connection.ts";
 import { openQueues } from "./queues/queues.ts";
 import { readSettings } from "./settings.ts";
-import { openTracing } from "./tracing.ts";
+import { openTracing, type Tracing } from "./tracing.ts";
 import { ALIVE_EVERY_MS, type EndedApart, type FromWard, type ToWard } from "./ward.ts";
 
 // The ward's process (ward.ts says what for): it carries out the attempts that its worker hands it, whose locks that worker
@@ -19,42 +19,57 @@ const settings = readSettings(process.env);
 const { log, flush } = openLog(settings.LOG_LEVEL);
 const stopping = new AbortController();
 const cut = new AbortController();
+let tracing: Tracing | null = null;
 let underWay = 0;
 
 // Its worker hears that, too, and says what is to be done.
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
 // Without it nobody keeps the locks: what is under way is another worker's from now on.
 process.on("disconnect", () => {
-  if (underWay > 0) process.exit();
-  void end();
+  if (underWay > 0 || tracing === null) process.exit();
+  void tracing.close().finally(() => process.exit());
 });
-
-const tracing = await openTracing(settings, log);
-const redis = connectWorker(settings);
-watch(redis, log);
-const queues = await openQueues(kinds, redis, settings.QUEUE_PREFIX);
-const parts = openAttemptParts(settings, {
-  redis,
-  queues: () => queues,
-  metrics: { vendorCall: (...vendorCall) => tell({ vendorCall }) },
-  tracing,
-  stopping: stopping.signal,
-  cut: cut.signal,
-  log,
-});
-process.on("message", (word: ToWard) => {
-  if (word === "stop") return stopping.abort();
-  if (word === "cut") return cut.abort();
-  void carryOut(word).then((ended) => tell({ attempt: word.attempt, ended }));
-});
+if (!process.connected) process.exit(); // it was gone before anybody listened
 setInterval(() => tell("alive"), ALIVE_EVERY_MS);
-tell("ready");
+
+try {
+  tracing = await openTracing(settings, log);
+  const redis = connectWorker(settings);
+  watch(redis, log);
+  let queues: Awaited<ReturnType<typeof openQueues>> | undefined;
+  const parts = openAttemptParts(settings, {
+    redis,
+    queues: () => queues,
+    metrics: { vendorCall: (...vendorCall) => tell({ vendorCall }) },
+    tracing,
+    stopping: stopping.signal,
+    cut: cut.signal,
+    log,
+  });
+  process.on("message", (word: ToWard) => {
+    if (word === "stop") return stopping.abort();
+    if (word === "cut") return cut.abort();
+    void carryOut(word, parts).then((ended) => tell({ attempt: word.attempt, ended }));
+  });
+  whenReady(redis, log, async () => {
+    if (queues !== undefined) return;
+    queues = await openQueues(kinds, redis, settings.QUEUE_PREFIX);
+    tell("ready");
+  });
+} catch (err) {
+  log.error({ err }, "the ward could not start");
+  flush();
+  process.exit(1);
+}
 
 function tell(word: FromWard): void {
   if (process.connected) process.send?.(word);
 }
 
-async function carryOut({ kind: name, job, token, trace }: Exclude<ToWard, string>): Promise<EndedApart> {
+async function carryOut(
+  { kind: name, job, token, trace }: Exclude<ToWard, string>,
+  parts: ReturnType<typeof openAttemptParts>,
+): Promise<EndedApart> {
   underWay += 1;
   let report: EndedApart["report"] = null;
   let data: EndedApart["data"] = null;
@@ -87,10 +102,4 @@ async function carryOut({ kind: name, job, token, trace }: Exclude<ToWard, strin
   } finally {
     underWay -= 1;
   }
-}
-
-async function end(): Promise<void> {
-  await tracing?.close();
-  flush();
-  process.exit();
 }

@@ -19,8 +19,8 @@ const IDLE_MS = 60_000;
 /** The ward says so often that it lives. */
 export const ALIVE_EVERY_MS = 5_000;
 
-/** A process that says nothing for so long hangs: a worker would have lost its locks by then. */
-const SILENT_MS = LOCK_MS;
+/** A ward that misses so many of these hangs: a worker would have lost its locks by then. */
+const MISSED_IN_A_ROW = LOCK_MS / ALIVE_EVERY_MS;
 
 /** What the ward is told. */
 export type ToWard =
@@ -60,8 +60,8 @@ export interface EndedApart {
 
 export interface Ward {
   readonly apart: Apart;
-  /** Ends the process, if there is one; it should have nothing to do. */
-  close(): void;
+  /** Ends the process, if there is one; it should have nothing to do. Resolves once it has ended. */
+  close(): Promise<void>;
 }
 
 interface WardSetting {
@@ -85,13 +85,13 @@ export function openWard(setting: WardSetting): Ward {
       open ??= run(setting, () => (open = undefined));
       return open;
     } catch (err) {
-      setting.log.error({ err }, "the process for jobs whose worker died could not be started");
+      setting.log.error({ err }, "the ward could not be started; what was meant for it runs beside the others");
       return null;
     }
   };
-  const close = () => {
+  const close = async () => {
     clearTimeout(idle);
-    open?.close();
+    await open?.close();
   };
   return {
     async apart(kind, queued, token) {
@@ -115,7 +115,7 @@ export function openWard(setting: WardSetting): Ward {
         throw how.delayMs === undefined ? error : new AttemptFailed(error, how.delayMs);
       } finally {
         clearTimeout(idle);
-        if (open?.isIdle() === true) idle = setTimeout(close, IDLE_MS).unref();
+        if (open?.isIdle() === true) idle = setTimeout(() => void close(), IDLE_MS).unref();
       }
     },
     close,
@@ -126,42 +126,51 @@ interface Running {
   /** Null where the process did not come up; rejects with `DiedApart` where it ended before the attempt. */
   attempt(asked: Exclude<ToWard, string>): Promise<EndedApart | null>;
   isIdle(): boolean;
-  close(): void;
+  /** Resolves once it has ended. */
+  close(): Promise<void>;
 }
 
-/** One process, from its start to its end. `onEnd`: it takes no more. */
-function run({ start, metrics, stopping, cut, log }: WardSetting, onEnd: () => void): Running {
+/** One process, from its start to its end. `onClosed`: it takes no more. */
+function run({ start, metrics, stopping, cut, log }: WardSetting, onClosed: () => void): Running {
   const child = start();
   const { promise: ready, resolve: isReady } = Promise.withResolvers<boolean>();
   const underWay = new Map<number, { job: string; ended: PromiseWithResolvers<EndedApart> }>();
-  const silent = setTimeout(() => child.kill("SIGKILL"), SILENT_MS).unref();
+  const end = () => void child.kill("SIGKILL");
+  let missed = 0; // not a time: a worker that stood still has not heard what it was told meanwhile
+  const listening = setInterval(() => (missed += 1) > MISSED_IN_A_ROW && end(), ALIVE_EVERY_MS).unref();
+  process.once("exit", end); // one that hangs hears of nothing
   // Whether a word came through is seen by what follows: an answer, or the process's end.
   const send = (word: ToWard) => void (child.connected && child.send(word, () => undefined));
-  const over = new AbortController();
+  const closed = new AbortController();
+  const { promise: over, resolve: isOver } = Promise.withResolvers<void>();
   const sendOnce = (aborted: AbortSignal, word: "stop" | "cut") => {
     if (aborted.aborted) send(word);
-    else aborted.addEventListener("abort", () => send(word), { once: true, signal: over.signal });
+    else aborted.addEventListener("abort", () => send(word), { once: true, signal: closed.signal });
   };
-  let isClosed = false;
   const close = () => {
-    if (isClosed) return; // another one may be running by now
-    isClosed = true;
-    over.abort();
-    onEnd();
+    if (closed.signal.aborted) return; // another one may be running by now
+    closed.abort();
+    onClosed();
     if (child.connected) child.disconnect();
   };
-  const gone = (how: object) => {
-    clearTimeout(silent);
+  const gone = (why: { err: Error } | { code: number | null; signal: NodeJS.Signals | null }) => {
+    clearInterval(listening);
+    process.off("exit", end);
     const jobs = [...underWay.values()].map(({ job }) => job);
-    if (!isClosed) log.error({ ...how, jobs }, "the process for jobs whose worker died has ended, too");
+    if (!closed.signal.aborted) log.error({ ...why, jobs }, "the ward has died");
     close();
     isReady(false);
+    isOver();
     for (const { ended } of underWay.values()) ended.reject(new DiedApart());
   };
-  child.once("error", (err) => gone({ err }));
-  child.once("exit", (code, signal) => gone({ code, signal }));
+  child.on("error", (err) => gone({ err }));
+  child.once("exit", (code, signal) => {
+    // What it said last may still be on its way.
+    if (child.connected) child.once("disconnect", () => gone({ code, signal }));
+    else gone({ code, signal });
+  });
   child.on("message", (word: FromWard) => {
-    silent.refresh();
+    missed = 0;
     if (word === "ready") {
       sendOnce(stopping, "stop");
       sendOnce(cut, "cut");
@@ -185,6 +194,9 @@ function run({ start, metrics, stopping, cut, log }: WardSetting, onEnd: () => v
       }
     },
     isIdle: () => underWay.size === 0,
-    close,
+    async close() {
+      close();
+      await over;
+    },
   };
 }

@@ -157,7 +157,7 @@ export function prepareWorker(
       // Where Redis is away nothing can be handed back: what was in flight is found in doubt by the next worker.
       if (redis.status === "ready")
         await Promise.all([following, alerting, answering, ...workers.map((worker) => worker.close())]);
-      ward?.close();
+      await ward?.close();
       clearTimeout(cutOff);
       await quit(redis);
     },

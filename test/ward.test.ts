@@ -139,21 +139,21 @@ it("where the machine has no process for it, that is said, too", async () => {
 });
 
 it("a process that hangs is ended, as one that died", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
   const ward = await wardThat(`process.on("message", () => { tell("alive"); for (;;); }); tell("ready");`);
   const hanging = ward.apart("parcel", job(), "token").catch((error: unknown) => error);
   const [child] = started;
   if (child === undefined) throw new Error("none was started");
   await once(child, "message"); // it is ready
   await once(child, "message"); // it lives
-  vi.advanceTimersByTime(29_999);
+  vi.advanceTimersByTime(34_999);
   expect(child.killed).toBe(false);
   vi.advanceTimersByTime(1);
   expect(await hanging).toBeInstanceOf(DiedApart);
 });
 
 it("the process goes once there was no such job for a minute, and comes again for the next", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
   const ended: EndedApart = { report: null, data: null, how: { outcome: { outcome: "done", result: {} } } };
   const ward = await wardThat(`
     process.on("message", ({ attempt }) => tell({ attempt, ended: ${JSON.stringify(ended)} }));
@@ -190,7 +190,7 @@ it("the process hears that its worker stops, also where it comes up only then", 
   expect(told).toMatchObject([[{ kind: "parcel" }], ["stop"]]);
 
   told = [];
-  ward.close();
+  await ward.close();
   ward.apart("parcel", job(), "token").catch(() => undefined);
   await vi.waitUntil(() => told.length === 2);
   expect(told).toMatchObject([["stop"], [{ kind: "parcel" }]]);

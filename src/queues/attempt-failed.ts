@@ -42,9 +42,9 @@ export function unreadablePayload(cause: unknown): RejectedError {
 export function crashesItsWorker(deaths: number): RejectedError {
   return new RejectedError({
     code: "crashes-its-worker",
-    title: `The worker died ${String(deaths)} times in a row while it ran this job.`,
+    title: `The process that ran this job died ${String(deaths)} times in a row.`,
     detail:
-      "The last time no other such job ran, so it is most likely this one. Look why the process ended (its exit status, out of memory?), let a developer mend the cause, then retry it: that counts anew.",
+      'The last time no other such job ran, so it is most likely this one. Look why it died (the worker\'s log has "the ward has died" and the signal; out of memory?), let a developer mend the cause, then retry it: that counts anew.',
     vendor: null,
   });
 }

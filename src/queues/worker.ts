@@ -5,6 +5,7 @@ import { AttemptFailed, delayAfter } from "./attempt-failed.ts";
 import type { Connection } from "./connection.ts";
 import type { JobKind, Outcome } from "./job-kind.ts";
 import { COMPLETED_KEPT_MS, FAILED_KEPT_MS } from "./retention.ts";
+import { script } from "./script.ts";
 
 /** A worker that died is noticed once its lock has run out and the next look for such jobs comes: within 40 s in all. */
 export const LOCK_MS = 30_000;
@@ -19,8 +20,8 @@ const JOBS_AT_ONCE = 20;
 /** BullMQ repeats an error of Redis many times a second; the log gets one line in this time. */
 const COMPLAINT_EVERY_MS = 5_000;
 
-/** In this time after a death what else may have caused it, a host without memory for one, can pass. */
-const AFTER_DEATH_MS = 10_000;
+/** Times `RETRY_BASE_MS`: meanwhile what else may have caused a death, a host without memory for one, can pass. */
+const AFTER_DEATH = 10;
 
 /**
  * One attempt at a job whose worker died, where it takes no other jobs along should it be to blame. Gives and throws what
@@ -30,6 +31,11 @@ export type Apart = (kind: string, queued: QueuedJob, token: string) => Promise<
 
 /** The process that ran the attempt has died of it, or of another one that it ran. */
 export class DiedApart extends Error {}
+
+/** Counts a death where BullMQ counts those of workers, by which the ledger judges. KEYS: the job. */
+const countDeath = script(`
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'stc', 1) end
+`);
 
 export interface WorkerSetting<Services> extends AttemptSetting<Services> {
   readonly redis: Connection;
@@ -112,9 +118,10 @@ async function attemptAndTell<Payload, Services>(
         .catch((err: unknown) => kindLog.error({ err, job: queued.id }, "nobody could be told that it failed"));
     }
     if (error instanceof DiedApart) {
-      // As after a worker's death, and BullMQ's count of them is the ledger's.
-      await queued.moveToDelayed(Date.now() + AFTER_DEATH_MS, token);
-      await setting.redis.hincrby(`${setting.prefix}:${kind.name}:${queued.id ?? ""}`, "stc", 1);
+      await queued.moveToDelayed(Date.now() + AFTER_DEATH * setting.baseMs, token);
+      await countDeath(setting.redis, [`${setting.prefix}:${kind.name}:${queued.id ?? ""}`], []).catch((err: unknown) =>
+        kindLog.warn({ err, job: queued.id }, "a death could not be counted"),
+      );
       throw new DelayedError();
     }
     throw error;

@@ -1,10 +1,8 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Queue } from "bullmq";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import * as z from "zod";
 import { ADDRESS } from "../processors/line.ts";
+import { CLIENT, CONSUMER, openCollector, SERVER } from "./collector.ts";
 import { inSystem, type System, until } from "./system.ts";
 
 /** What the portal, the queue and the vendors did about one request, as a trace backend gets to see it. */
@@ -12,60 +10,6 @@ import { inSystem, type System, until } from "./system.ts";
 const PORTALS_SPAN = "00f067aa0ba902b7";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-${PORTALS_SPAN}-01`;
-
-const SERVER = 2;
-const CLIENT = 3;
-const CONSUMER = 5;
-
-const attribute = z.object({
-  key: z.string(),
-  value: z.record(z.string(), z.unknown()).transform((value) => Object.values(value)[0]),
-});
-const attributes = z
-  .array(attribute)
-  .default([])
-  .transform((list) => Object.fromEntries(list.map(({ key, value }) => [key, value] as const)));
-const span = z.object({
-  traceId: z.string(),
-  spanId: z.string(),
-  parentSpanId: z.string().default(""),
-  name: z.string(),
-  kind: z.number(),
-  attributes,
-  events: z.array(z.unknown()).default([]),
-  status: z.object({ code: z.number().default(0), message: z.string().optional() }),
-});
-const batch = z.object({
-  resourceSpans: z.array(
-    z.object({
-      resource: z.object({ attributes }),
-      scopeSpans: z.array(z.object({ spans: z.array(span) })),
-    }),
-  ),
-});
-
-/** A collector: takes OTLP over HTTP in its JSON form. */
-async function openCollector() {
-  const bodies: string[] = [];
-  const server = createServer((request, response) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (text: string) => (body += text));
-    request.on("end", () => {
-      if (request.url === "/v1/traces") bodies.push(body);
-      response.writeHead(200, { "content-type": "application/json" }).end("{}");
-    });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo; // it listens on TCP
-  const resources = () => bodies.flatMap((body) => batch.parse(JSON.parse(body)).resourceSpans);
-  return {
-    environment: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String(port)}` },
-    text: () => bodies.join("\n"),
-    services: () => new Set(resources().map(({ resource }) => resource.attributes["service.name"])),
-    spans: () => resources().flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-  };
-}
 
 /** Asks the queue of eligibility checks itself. */
 async function inQueue<T>(system: System, ask: (queue: Queue) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { expect, it, onTestFinished } from "vitest";
-import { keepLocksShort } from "../chaos/locks.ts";
+import { expect, it } from "vitest";
+import { endLocks } from "../chaos/locks.ts";
+import { CONSUMER, openCollector } from "./collector.ts";
 import type { Environment, Handoff, Process } from "./process.ts";
 import { inSystem, type System, until } from "./system.ts";
 
@@ -23,6 +24,21 @@ function runs(pid: number): boolean {
   }
 }
 
+/** Ends the locks of what died; else that takes 30 s. */
+async function foundDead(system: System): Promise<void> {
+  const redis = system.redis.connect();
+  await endLocks(redis, "{handoff}");
+  redis.disconnect();
+}
+
+/** How often the job's process died, by BullMQ's count. */
+async function deathsOf(system: System, id: string): Promise<number> {
+  const redis = system.redis.connect();
+  const count = await redis.hget(`{handoff}:provisioning:${id}`, "stc");
+  redis.disconnect();
+  return Number(count);
+}
+
 /** A job whose worker died inside of WHMCS's AddOrder is in the ward of another worker, where WHMCS does not answer it either. */
 async function jobInWard(system: System, environment: Environment = {}) {
   const api = await system.start({}, "api");
@@ -34,7 +50,7 @@ async function jobInWard(system: System, environment: Environment = {}) {
   await first.ended;
 
   await system.fault({ vendor: "whmcs", operation: "GetOrders", mode: "hang-before" });
-  onTestFinished(keepLocksShort(system.redis, "{handoff}"));
+  await foundDead(system);
   const worker = await system.start({ VENDOR_TIMEOUT_MS: "5000", ...environment }, "worker");
   const looks = await system.asked("GetOrders");
   await until(async () => (await system.asked("GetOrders")) > looks || undefined, worker);
@@ -50,24 +66,38 @@ async function expectOneEffect(system: System, api: Handoff, id: string): Promis
   expect(await system.asked("AddOrder")).toBe(1);
 }
 
-it.concurrent("dies there without its worker, is taken up again, and ends with one effect", () =>
+it.concurrent("dies there without its worker, is taken up again, and ends with one effect", ({ onTestFinished }) =>
   inSystem(async (system) => {
-    const { api, worker, id, ward } = await jobInWard(system);
+    const collector = await openCollector(onTestFinished);
+    const { api, worker, id, ward } = await jobInWard(system, collector.environment);
     process.kill(ward, "SIGKILL");
     await expectOneEffect(system, api, id);
 
     const deaths = worker
       .stdout()
       .split("\n")
-      .filter((line) => line.includes("has ended, too"));
+      .filter((line) => line.includes("the ward has died"));
     expect(deaths.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { level: "error", signal: "SIGKILL", jobs: [id] },
     ]);
     // What the other process did is told by the worker, for nobody asks that one.
-    const metrics = await worker.text("/metrics");
-    expect(metrics).toMatch(/^handoff_attempts_total\{kind="provisioning",end="completed",code="done"\} 1$/m);
+    const done = /^handoff_attempts_total\{kind="provisioning",end="completed",code="done"\} 1$/m;
+    const metrics = await until(async () => {
+      const text = await worker.text("/metrics");
+      return done.test(text) ? text : undefined;
+    }, worker);
     expect(metrics).toMatch(/^handoff_vendor_calls_total\{vendor="whmcs",operation="AcceptOrder",class="done".*\} 1$/m);
     expect(worker.stderr()).toBe("");
+
+    worker.signal("SIGTERM"); // what is left of its spans is sent then, and of the ward's before
+    await worker.ended;
+    const call = collector.spans().find(({ name }) => name === "whmcs AcceptOrder");
+    const attempts = collector.spans().filter(({ kind }) => kind === CONSUMER);
+    expect(attempts.find(({ spanId }) => spanId === call?.parentSpanId)).toMatchObject({
+      traceId: call?.traceId,
+      name: "process provisioning",
+      attributes: { "handoff.attempt.end": "completed" },
+    });
   }));
 
 it.concurrent.each(["SIGTERM", "SIGKILL"] as const)(
@@ -80,7 +110,10 @@ it.concurrent.each(["SIGTERM", "SIGKILL"] as const)(
         signal === "SIGTERM" ? { code: 0, signal: null } : { code: null, signal: "SIGKILL" },
       );
       await until(() => !runs(ward) || undefined);
+      await foundDead(system);
       await system.start({}, "worker");
       await expectOneEffect(system, api, id);
+      // What is handed back was nobody's death.
+      expect(await deathsOf(system, id)).toBe(signal === "SIGTERM" ? 1 : 2);
     }),
 );

@@ -257,6 +257,7 @@ describe("where jobs whose worker died can run apart", () => {
       redis: server,
       kinds: [parcel],
       services: () => ({}),
+      baseMs: 1000,
       apart: (kind, queued, token) => apart(kind, queued, token),
     });
   });
