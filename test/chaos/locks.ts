@@ -12,20 +12,32 @@ const LOOK_MS = 250;
 /** How long a lock lasts that is kept short: no check takes nearly so long. */
 export const SHORT_LOCK_MS = 3_000;
 
-/** Ends the locks on jobs under way that are so old, and has Redis stand as it does once somebody has looked and seen them. */
-export async function endLocks(redis: Connection, prefix: string, atLeastMs = 0): Promise<void> {
+/**
+ * Ends the locks on jobs under way that are so old, and that were taken before `takenBefore` (ms since 1970), and has Redis stand
+ * as it does once somebody has looked and seen them.
+ */
+export async function endLocks(
+  redis: Connection,
+  prefix: string,
+  atLeastMs = 0,
+  takenBefore = Number.POSITIVE_INFINITY,
+): Promise<void> {
   for (const { name } of kinds) {
     const queue = `${prefix}:${name}`;
     for (const id of await redis.lrange(`${queue}:active`, 0, -1)) {
       const lock = `${queue}:${id}:lock`;
-      if ((await redis.pttl(lock)) > LOCK_MS - atLeastMs) continue;
+      const ageMs = LOCK_MS - (await redis.pttl(lock));
+      if (ageMs < atLeastMs || Date.now() - ageMs > takenBefore) continue;
       await redis.multi().del(lock).sadd(`${queue}:stalled`, id).del(`${queue}:stalled-check`).exec();
     }
   }
 }
 
-/** Has every lock end that has not been renewed for that long, until it is told to stop. */
-export function keepLocksShort(server: TestRedis, prefix: string): () => void {
+/**
+ * Has every lock end that has not been renewed for that long, until it is told to stop. `lastDeath`: only those that were taken
+ * before it (ms since 1970); of a worker that lives some may last longer.
+ */
+export function keepLocksShort(server: TestRedis, prefix: string, lastDeath?: () => number): () => void {
   const redis = server.connect();
   redis.on("error", () => undefined); // it may well be away
   const looks = kinds.map(({ name }) => {
@@ -44,7 +56,7 @@ export function keepLocksShort(server: TestRedis, prefix: string): () => void {
   const over = new AbortController();
   const end = async () => {
     while (!over.signal.aborted) {
-      await endLocks(redis, prefix, SHORT_LOCK_MS).catch(() => undefined); // Redis was killed, or is full: the next time
+      await endLocks(redis, prefix, SHORT_LOCK_MS, lastDeath?.()).catch(() => undefined); // Redis was killed, or is full: the next time
       await setTimeout(LOOK_MS);
     }
   };

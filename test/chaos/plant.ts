@@ -133,8 +133,8 @@ export async function openPlant(redis: TestRedis, settings: Environment = {}) {
     },
     startApi: (environment: Environment = {}) => start({ ...ofApi, ...environment }),
     startWorker: (environment: Environment = {}) => start({ ...ofWorker, ...environment }),
-    /** No lock lasts longer than a few seconds from now on. */
-    keepLocksShort: () => void atClose.push(keepLocksShort(redis, PREFIX)),
+    /** No lock lasts longer than a few seconds from now on; `lastDeath`: as of `keepLocksShort`. */
+    keepLocksShort: (lastDeath?: () => number) => void atClose.push(keepLocksShort(redis, PREFIX, lastDeath)),
     /** As though every lock there is had run out. */
     async endLocks(): Promise<void> {
       await this.inQueue(async (_queue, connection) => await endLocks(connection, PREFIX));

@@ -7,8 +7,8 @@ import { type Answer, deadlineFor, inPlant, load, pause, type Plant } from "./pl
 import { SHORT_LOCK_MS } from "./locks.ts";
 import { inTurns, sum } from "./turns.ts";
 
-/** Of the vendors: what a worker died inside of is looked for until 12 times this are over. */
-const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("short") };
+/** What a worker died inside of is looked for until 12 deadlines of the vendors are over; what died waits for 10 × `RETRY_BASE_MS`. */
+const TIMES = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: { ...deadlineFor("short"), RETRY_BASE_MS: "100" } };
 
 /** A check ends one worker, and there are three checks; a program that does not start dies, too, and one that never learns dies on. */
 const MOST_DEATHS = 20;
@@ -62,7 +62,7 @@ export const poison: Experiment = {
           NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "crash-on.ts")}`,
           CRASH_ON: [...alone, ...atOnce].join(","),
         });
-        plant.keepLocksShort();
+        plant.keepLocksShort(workers.lastDeath); // a ward that starts on a busy machine takes seconds, and its jobs live
         /** Others ask while something happens. */
         const meanwhile = async (work: () => Promise<unknown>) => {
           const portals = load(plant, api, isFull ? {} : { restMs: 100 });
@@ -173,7 +173,7 @@ export const poison: Experiment = {
         ];
       },
       {},
-      DEADLINE[scale],
+      TIMES[scale],
     );
   },
 };
@@ -202,7 +202,7 @@ const isNear = ({ from, to }: Spell, at: number) => at >= from - BEFORE_MS && at
 /** Starts workers, each again once it has died. */
 async function keepWorkers(plant: Plant, count: number, environment: Environment) {
   const running = new Set<Handoff>();
-  let deaths = 0;
+  let [deaths, lastDeath] = [0, 0];
   const over = new AbortController();
   const keep = async (started: () => void) => {
     while (!over.signal.aborted) {
@@ -213,6 +213,7 @@ async function keepWorkers(plant: Plant, count: number, environment: Environment
         started();
         if (over.signal.aborted) worker.signal("SIGTERM"); // it was still starting when the others were told
         await worker.ended;
+        lastDeath = Date.now();
         running.delete(worker);
       }
       if (!over.signal.aborted && (deaths += 1) > MOST_DEATHS) throw new Error(`${String(deaths)} workers died`);
@@ -226,6 +227,8 @@ async function keepWorkers(plant: Plant, count: number, environment: Environment
     kept,
     /** How often one has died. */
     deaths: () => deaths,
+    /** When one last did (ms since 1970; 0: never). */
+    lastDeath: () => lastDeath,
     async stop(): Promise<void> {
       over.abort();
       for (const worker of running) worker.signal("SIGTERM");
