@@ -22,7 +22,7 @@ const cut = new AbortController();
 let tracing: Tracing | null = null;
 let underWay = 0;
 
-// Its worker hears that, too, and says what is to be done.
+// Whoever stops a whole group of processes stops its worker, too, which says what is to be done.
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
 // Without it nobody keeps the locks: what is under way is another worker's from now on.
 process.on("disconnect", () => {
@@ -63,7 +63,8 @@ try {
 }
 
 function tell(word: FromWard): void {
-  if (process.connected) process.send?.(word);
+  // Where its worker is gone that is heard by "disconnect".
+  if (process.connected) process.send?.(word, undefined, undefined, () => undefined);
 }
 
 async function carryOut(

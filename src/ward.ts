@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Metrics } from "./metrics.ts";
 import type { QueuedJob } from "./queues/attempt.ts";
 import { AttemptFailed } from "./queues/attempt-failed.ts";
+import type { Connection } from "./queues/connection.ts";
 import type { Outcome } from "./queues/job-kind.ts";
 import { type Apart, DiedApart, LOCK_MS } from "./queues/worker.ts";
 
@@ -19,8 +20,11 @@ const IDLE_MS = 60_000;
 /** The ward says so often that it lives. */
 export const ALIVE_EVERY_MS = 5_000;
 
-/** A ward that misses so many of these hangs: a worker would have lost its locks by then. */
-const MISSED_IN_A_ROW = LOCK_MS / ALIVE_EVERY_MS;
+/** A ward that misses so many of these in a row hangs: a worker would have lost its locks by then. */
+const MOST_MISSED = LOCK_MS / ALIVE_EVERY_MS;
+
+/** A ward that is not ready after so many, while its worker speaks with Redis, will not be. */
+const MOST_UNTIL_READY = 2 * MOST_MISSED;
 
 /** What the ward is told. */
 export type ToWard =
@@ -65,6 +69,8 @@ export interface Ward {
 }
 
 interface WardSetting {
+  /** The worker's. */
+  readonly redis: Pick<Connection, "status">;
   /** Starts the process, with a channel to it. */
   readonly start: () => ChildProcess;
   readonly metrics: Pick<Metrics, "vendorCall">;
@@ -95,6 +101,7 @@ export function openWard(setting: WardSetting): Ward {
   };
   return {
     async apart(kind, queued, token) {
+      if (setting.stopping.aborted) return null; // it is handed back at its first step, whoever runs it
       clearTimeout(idle);
       const { id = "", data, timestamp, attemptsStarted, attemptsMade, stalledCounter } = queued;
       const job = { id, data, timestamp, attemptsStarted, attemptsMade, stalledCounter };
@@ -131,71 +138,84 @@ interface Running {
 }
 
 /** One process, from its start to its end. `onClosed`: it takes no more. */
-function run({ start, metrics, stopping, cut, log }: WardSetting, onClosed: () => void): Running {
+function run({ start, redis, metrics, stopping, cut, log }: WardSetting, onClosed: () => void): Running {
   const child = start();
   const { promise: ready, resolve: isReady } = Promise.withResolvers<boolean>();
   const underWay = new Map<number, { job: string; ended: PromiseWithResolvers<EndedApart> }>();
-  const end = () => void child.kill("SIGKILL");
+  let waiting = 0;
+  const kill = () => void child.kill("SIGKILL");
+  process.once("exit", kill); // one that hangs hears of nothing
+  let isUp = false;
   let missed = 0; // not a time: a worker that stood still has not heard what it was told meanwhile
-  const listening = setInterval(() => (missed += 1) > MISSED_IN_A_ROW && end(), ALIVE_EVERY_MS).unref();
-  process.once("exit", end); // one that hangs hears of nothing
+  const listening = setInterval(() => {
+    if (redis.status !== "ready") return;
+    missed += 1;
+    if (missed < (isUp ? MOST_MISSED : MOST_UNTIL_READY)) return;
+    log.error(isUp ? "the ward hangs, and is ended" : "the ward does not get ready, and is ended");
+    kill();
+  }, ALIVE_EVERY_MS).unref();
   // Whether a word came through is seen by what follows: an answer, or the process's end.
   const send = (word: ToWard) => void (child.connected && child.send(word, () => undefined));
   const closed = new AbortController();
   const { promise: over, resolve: isOver } = Promise.withResolvers<void>();
-  const sendOnce = (aborted: AbortSignal, word: "stop" | "cut") => {
-    if (aborted.aborted) send(word);
-    else aborted.addEventListener("abort", () => send(word), { once: true, signal: closed.signal });
+  const { signal } = closed;
+  const stop = () => {
+    send("stop");
+    isReady(false); // a worker that stops waits for nobody who is still starting
   };
-  const close = () => {
-    if (closed.signal.aborted) return; // another one may be running by now
+  stopping.addEventListener("abort", stop, { once: true, signal });
+  cut.addEventListener("abort", () => send("cut"), { once: true, signal });
+  const takeNoMore = () => {
+    if (signal.aborted) return; // another one may be running by now
     closed.abort();
     onClosed();
     if (child.connected) child.disconnect();
   };
   const gone = (why: { err: Error } | { code: number | null; signal: NodeJS.Signals | null }) => {
     clearInterval(listening);
-    process.off("exit", end);
-    const jobs = [...underWay.values()].map(({ job }) => job);
-    if (!closed.signal.aborted) log.error({ ...why, jobs }, "the ward has died");
-    close();
+    process.off("exit", kill);
     isReady(false);
     isOver();
-    for (const { ended } of underWay.values()) ended.reject(new DiedApart());
+    if (signal.aborted) return; // it was told to go
+    const attempts = [...underWay.values()];
+    log.error({ ...why, jobs: attempts.map(({ job }) => job) }, "the ward has died");
+    takeNoMore();
+    for (const { ended } of attempts) ended.reject(new DiedApart());
   };
   child.on("error", (err) => gone({ err }));
-  child.once("exit", (code, signal) => {
+  child.once("exit", (code, by) => {
+    const how = { code, signal: by };
     // What it said last may still be on its way.
-    if (child.connected) child.once("disconnect", () => gone({ code, signal }));
-    else gone({ code, signal });
+    if (child.connected) child.once("disconnect", () => gone(how));
+    else gone(how);
   });
   child.on("message", (word: FromWard) => {
-    missed = 0;
     if (word === "ready") {
-      sendOnce(stopping, "stop");
-      sendOnce(cut, "cut");
-      return isReady(true);
+      isUp = true;
+      isReady(true);
     }
-    if (word === "alive") return;
+    if (isUp) missed = 0;
+    if (word === "ready" || word === "alive") return;
     if ("vendorCall" in word) return metrics.vendorCall(...word.vendorCall);
     underWay.get(word.attempt)?.ended.resolve(word.ended);
   });
   return {
     async attempt(asked) {
-      const ended = Promise.withResolvers<EndedApart>();
-      underWay.set(asked.attempt, { job: asked.job.id ?? "", ended });
+      waiting += 1;
       try {
-        ended.promise.catch(() => undefined); // it is not waited for where the process did not come up
         if (!(await ready)) return null;
+        const ended = Promise.withResolvers<EndedApart>();
+        underWay.set(asked.attempt, { job: asked.job.id ?? "", ended });
         send(asked);
         return await ended.promise;
       } finally {
         underWay.delete(asked.attempt);
+        waiting -= 1;
       }
     },
-    isIdle: () => underWay.size === 0,
+    isIdle: () => waiting === 0,
     async close() {
-      close();
+      takeNoMore();
       await over;
     },
   };

@@ -76,6 +76,7 @@ export function prepareWorker(
       ? undefined
       : openWard({
           start: startWard,
+          redis,
           metrics: counting,
           onAttempt,
           carried: tracing?.carried,

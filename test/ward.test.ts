@@ -44,6 +44,7 @@ async function wardThat(code: string): Promise<Ward> {
 const wardStartedBy = (start: () => ChildProcess): Ward =>
   openWard({
     start,
+    redis: { status: "ready" },
     metrics: { vendorCall: (...call) => void told.push(call) },
     onAttempt: (...attempt) => void told.push(attempt),
     carried: undefined,
@@ -146,10 +147,24 @@ it("a process that hangs is ended, as one that died", async () => {
   if (child === undefined) throw new Error("none was started");
   await once(child, "message"); // it is ready
   await once(child, "message"); // it lives
-  vi.advanceTimersByTime(34_999);
+  vi.advanceTimersByTime(29_999);
   expect(child.killed).toBe(false);
   vi.advanceTimersByTime(1);
   expect(await hanging).toBeInstanceOf(DiedApart);
+  expect(said[0]?.msg).toBe("the ward hangs, and is ended");
+});
+
+it("a process that lives and never gets ready is ended, and the worker is told to do it itself", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  const ward = await wardThat(`setInterval(() => tell("alive"), 5);`);
+  const attempt = ward.apart("parcel", job(), "token");
+  const [child] = started;
+  if (child === undefined) throw new Error("none was started");
+  await once(child, "message"); // it lives
+  vi.advanceTimersByTime(59_999);
+  expect(child.killed).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(await attempt).toBeNull();
 });
 
 it("the process goes once there was no such job for a minute, and comes again for the next", async () => {
@@ -179,19 +194,22 @@ it("the process goes once there was no such job for a minute, and comes again fo
   expect(said).toEqual([]); // that is nothing to worry about
 });
 
-it("the process hears that its worker stops, also where it comes up only then", async () => {
-  const code = `process.on("message", (word) => tell({ vendorCall: [word] })); tell("ready");`;
-  const ward = await wardThat(code);
-  const attempt = ward.apart("parcel", job(), "token");
-  attempt.catch(() => undefined); // it never ends
+it("the process hears that its worker stops, which takes nothing to it any more", async () => {
+  const ward = await wardThat(`process.on("message", (word) => tell({ vendorCall: [word] })); tell("ready");`);
+  ward.apart("parcel", job(), "token").catch(() => undefined); // it never ends
   await vi.waitUntil(() => told.length === 1);
   stopping.abort();
   await vi.waitUntil(() => told.length === 2);
   expect(told).toMatchObject([[{ kind: "parcel" }], ["stop"]]);
+  expect(await ward.apart("parcel", job(), "token")).toBeNull();
+});
 
-  told = [];
+it("a worker that stops does not wait for a process that is still starting", async () => {
+  const ward = await wardThat(`setInterval(() => tell("alive"), 5);`);
+  const attempt = ward.apart("parcel", job(), "token");
+  await vi.waitUntil(() => started.length === 1);
+  stopping.abort();
+  expect(await attempt).toBeNull();
   await ward.close();
-  ward.apart("parcel", job(), "token").catch(() => undefined);
-  await vi.waitUntil(() => told.length === 2);
-  expect(told).toMatchObject([["stop"], [{ kind: "parcel" }]]);
+  expect(said).toEqual([]);
 });

@@ -51,7 +51,7 @@ async function jobInWard(system: System, environment: Environment = {}) {
 
   await system.fault({ vendor: "whmcs", operation: "GetOrders", mode: "hang-before" });
   await foundDead(system);
-  const worker = await system.start({ VENDOR_TIMEOUT_MS: "5000", ...environment }, "worker");
+  const worker = await system.start({ VENDOR_TIMEOUT_MS: "3000", ...environment }, "worker");
   const looks = await system.asked("GetOrders");
   await until(async () => (await system.asked("GetOrders")) > looks || undefined, worker);
   const [ward = 0, ...others] = childrenOf(worker);
