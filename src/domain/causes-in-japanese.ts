@@ -49,7 +49,7 @@ export const IN_JAPANESE: ReadonlyMap<string, readonly [title: string, detail: s
   [
     "crashes-its-worker",
     [
-      "このジョブの実行中にワーカーが続けて停止しました。",
+      "このジョブを実行していたプロセスが続けて停止しました。",
       "停止の原因（終了コードやメモリ不足）を開発者が直したあと、再実行してください。",
     ],
   ],

@@ -7,7 +7,7 @@
  *   of an outage), `outage` (ms, since when it waits for a vendor), `away` (which one), `next` (ms),
  *   `failure` (JSON), `failed` (ms, when it was left to a person), `made` (how many failures BullMQ knew of before that one),
  *   `group` and `whose` (the failure group that it is in, see `failure-groups.ts`), `bulk` (with which it was last retried, see `retry-all.ts`), `outcome` (JSON), `finished` (ms)
- * - of a job whose worker died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
+ * - of a job whose worker, or ward, died: `stalls` (how often, as BullMQ last said, which never forgets), `deaths` (those since the
  *   last attempt that counted), `inside` (an attempt has begun since `stalls` was written, and has not ended)
  * - of each step, `step NAME`: JSON of `n` (order), `state`, `at` (ms), `effect` (whether doing it twice would matter),
  *   `by` (the claim), `lease` (ms, until when the claim holds), `lands` (ms, until when a request may still land),

@@ -27,7 +27,7 @@ const calls = z.string().default("").transform(callsIn);
 const failure = z.string().transform((json) => JSON.parse(json) as Failure); // written by the ledger's `pause`
 
 const storyEvent = z.discriminatedUnion("what", [
-  /** A worker died with it. */
+  /** The worker or the ward that ran it died. */
   z.object({ what: z.literal("died"), at }),
   /** It began to wait for a vendor that is away. */
   z.object({ what: z.literal("waits"), at, failure, calls }),

@@ -142,7 +142,7 @@ const en = {
   } as Readonly<Record<string, string>>,
   events: {
     accepted: (door: string) => `Accepted: ${door}`,
-    died: "A worker died while it ran this job",
+    died: "The process that ran this job died",
     waits: (title: string) => `Began to wait: ${title}`,
     retrying: (attempt: number, title: string) => `Attempt ${String(attempt)} failed: ${title}`,
     failed: (attempt: number, title: string) => `Attempt ${String(attempt)} failed, and was left to a person: ${title}`,
@@ -366,7 +366,7 @@ const ja: Words = {
   },
   events: {
     accepted: (door) => `受付：${door}`,
-    died: "このジョブの実行中にワーカーが停止しました",
+    died: "このジョブを実行していたプロセスが停止しました",
     waits: (title) => `待機を開始：${title}`,
     retrying: (attempt, title) => `${String(attempt)} 回目の試行が失敗：${title}`,
     failed: (attempt, title) => `${String(attempt)} 回目の試行が失敗し、人の対応待ちになりました：${title}`,
