@@ -164,7 +164,7 @@ atTheDesk(vendorsOf, (desk) => {
     await redis.rpush(`{handoff}:ledger:${id}:story`, JSON.stringify({ what: "died", at: Date.now() }));
     redis.disconnect();
     await other.getByText("What was done before is not known for sure").waitFor();
-    await page.getByText("A worker died while it ran this job").waitFor();
+    await page.getByText("The process that ran this job died").waitFor();
     expect(await page.getByLabel("Why, if you like").inputValue()).toBe("half a reason");
   });
 
