@@ -12,6 +12,9 @@ const LOOK_MS = 250;
 /** How long a lock lasts that is kept short: no check takes nearly so long. */
 export const SHORT_LOCK_MS = 3_000;
 
+/** The same where nobody died: whose ward starts on a busy machine works on jobs that are so old. */
+const PATIENT_LOCK_MS = 12_000;
+
 /**
  * Ends the locks on jobs under way that are so old, and that were taken before `takenBefore` (ms since 1970), and has Redis stand
  * as it does once somebody has looked and seen them.
@@ -54,9 +57,10 @@ export function keepLocksShort(server: TestRedis, prefix: string, lastDeath?: ()
     return look;
   });
   const over = new AbortController();
+  const atLeastMs = lastDeath === undefined ? PATIENT_LOCK_MS : SHORT_LOCK_MS;
   const end = async () => {
     while (!over.signal.aborted) {
-      await endLocks(redis, prefix, SHORT_LOCK_MS, lastDeath?.()).catch(() => undefined); // Redis was killed, or is full: the next time
+      await endLocks(redis, prefix, atLeastMs, lastDeath?.()).catch(() => undefined); // Redis was killed, or is full: the next time
       await setTimeout(LOOK_MS);
     }
   };
