@@ -2,6 +2,7 @@ import type { JobView } from "../../src/queues/job-view.ts";
 import type { Line } from "../processors/line.ts";
 import { requests } from "../processors/requests.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
+import { nextLook } from "../looks.ts";
 import { compare, type Difference, effectsSince } from "./effects.ts";
 import { type Exchange, namesOfExchanges } from "./exchanges.ts";
 import type { Experiment, Finding, Scale } from "./experiment.ts";
@@ -195,11 +196,12 @@ async function openWorldAt(
 
 /** When a worker took the job up, or somebody else's work ended, after `moment` (ms). */
 async function begunAfter({ engine }: Line, kind: string, id: string, moment: number): Promise<number> {
+  const from = performance.now();
   for (;;) {
     const job = await engine.queues.get(kind)?.getJob(id);
     if ((job?.processedOn ?? 0) > moment) return job?.processedOn ?? 0;
     if (job?.finishedOn !== undefined && job.finishedOn <= moment) return moment; // it was through when the worker died
-    await new Promise((resolve) => setTimeout(resolve, 100)); // between looks, not instead of them
+    await nextLook(from);
   }
 }
 

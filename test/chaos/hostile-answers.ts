@@ -1,50 +1,6 @@
-import { Agent, request as ask } from "node:http";
 import type { HostileRequest } from "./hostile-requests.ts";
 import { MARK, MARKED } from "./hostile-texts.ts";
-
-export interface HostileAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: string;
-  readonly ms: number;
-}
-
-/** Sends as it is told, over connections that are used again; a stream of events is left once it has begun. */
-export function sender(url: string, connections: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const { hostname, port } = new URL(url);
-  return {
-    close: () => agent.destroy(),
-    send: async ({ method, path, headers, body }: HostileRequest): Promise<HostileAnswer> => {
-      const sentAt = performance.now();
-      return await new Promise((resolve, reject) => {
-        const length = body === null ? {} : { "content-length": String(body.length) };
-        const asking = ask({ hostname, port, agent, method, path, headers: { ...headers, ...length } });
-        const failed = (error: Error) =>
-          reject(new Error(`${error.message}\n${shown({ method, path, headers, body })}`));
-        asking.once("error", failed);
-        asking.once("response", (response) => {
-          const chunks: Buffer[] = [];
-          const answered = () =>
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: Buffer.concat(chunks).toString("utf8"),
-              ms: performance.now() - sentAt,
-            });
-          if (response.headers["content-type"]?.startsWith("text/event-stream") === true) {
-            answered();
-            response.destroy();
-            return;
-          }
-          response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.once("end", answered).once("error", failed);
-        });
-        asking.end(body ?? undefined);
-      });
-    },
-  };
-}
+import type { Answered } from "./sender.ts";
 
 /** More than the doors' answers to bad input need, however much of it there was. */
 const LONGEST_REFUSAL = 32 * 1024;
@@ -60,7 +16,7 @@ const TYPED_NAME = new RegExp(`name="name"\\s+value="${MARK.replaceAll("<", "&lt
 /** What is wrong with an answer; null where nothing is. `codes`: the problems that the API has. `door`: where SOAP is spoken. */
 export function faultOf(
   { method, path }: HostileRequest,
-  answer: HostileAnswer,
+  answer: Answered,
   { codes, door }: { readonly codes: ReadonlySet<string>; readonly door: string },
 ): string | null {
   const { status, headers, body, ms } = answer;

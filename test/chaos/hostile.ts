@@ -8,7 +8,7 @@ import { ORGANIZATION_ID } from "../../src/sandbox/salesforce/token.ts";
 import { API_KEY, type Handoff } from "../e2e/process.ts";
 import { olga, openBrowser, signIn } from "../dashboard/site.ts";
 import type { Experiment, Finding, Random, Scale } from "./experiment.ts";
-import { faultOf, type HostileAnswer, sender, shown } from "./hostile-answers.ts";
+import { faultOf, shown } from "./hostile-answers.ts";
 import { boardRequest } from "./hostile-board.ts";
 import { envelopeTo } from "./hostile-envelopes.ts";
 import { leftBehind } from "./hostile-leftovers.ts";
@@ -16,6 +16,7 @@ import { callsOf, type HostileRequest, requestTo, strayRequest } from "./hostile
 import { brokenConnections, slowConnections } from "./hostile-sockets.ts";
 import { MARKED } from "./hostile-texts.ts";
 import { inPlant, OUTBOUND_TOKEN, pause, type Plant } from "./plant.ts";
+import { type Answered, sender } from "./sender.ts";
 
 const DOOR = `/salesforce/outbound-messages/${OUTBOUND_TOKEN}`;
 /** Requests that are under way at the same time, each of a row of its own. */
@@ -69,7 +70,11 @@ async function sendAll(
   const times = scale === "full" ? 100_000 : 2000;
   const inputs = await inputsFor(api);
   const codes = new Set(problemSorts(kinds).map(({ code }) => code));
-  const { send, close } = sender(api.url, ROWS);
+  const { send: sendOne, close } = sender(api.url, ROWS);
+  const send = async (request: HostileRequest) =>
+    await sendOne(request).catch((cause: unknown) => {
+      throw new Error(`${String(cause)}\n${shown(request)}`, { cause });
+    });
   const accepted = new Set<string>();
   const memory: Memory[] = [];
   let sent = 0;
@@ -134,9 +139,9 @@ async function operatorsCookie(api: Handoff): Promise<string> {
 
 /** By which the doors say that Redis did not answer in time. */
 const LATE = /"code":"(?:not-accepted|unavailable)"|could be kept safe/;
-const isLate = ({ status, body }: HostileAnswer) => status >= 500 && LATE.test(body);
+const isLate = ({ status, body }: Answered) => status >= 500 && LATE.test(body);
 
-const idIn = ({ body }: HostileAnswer) => (JSON.parse(body) as { readonly id: string }).id; // the API's own tests hold it to that
+const idIn = ({ body }: Answered) => (JSON.parse(body) as { readonly id: string }).id; // the API's own tests hold it to that
 
 interface Memory {
   readonly resident: number;

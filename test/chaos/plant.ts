@@ -227,14 +227,23 @@ async function runSandbox() {
   return { ...sandbox, process };
 }
 
-/** Portals that ask one check after the other until `stop`; gives all the answers. */
-export function load(plant: Plant, api: Handoff, { portals = 2, restMs = 40 } = {}) {
+/** Portals that ask one check after the other until `stop`, with a rest after each; gives all the answers. */
+export function load(
+  plant: Plant,
+  api: Handoff,
+  {
+    portals = 2,
+    restMs = 40,
+    refusedRestMs = restMs,
+  }: { portals?: number; restMs?: number; refusedRestMs?: number } = {},
+) {
   const answers: Answer[] = [];
   const over = new AbortController();
   const portal = async () => {
     while (!over.signal.aborted) {
-      answers.push(await plant.ask(api));
-      await pause(restMs);
+      const answer = await plant.ask(api);
+      answers.push(answer);
+      await pause(answer.id === null ? refusedRestMs : restMs);
     }
   };
   const all = Promise.all(Array.from({ length: portals }, portal));

@@ -24,7 +24,7 @@ export const redisFull: Experiment = {
           if (scale === "short") plant.keepLocksShort();
           const [api, worker] = await Promise.all([plant.startApi(), plant.startWorker()]);
           const linesOf = () => [api, worker].reduce((all, { stdout }) => all + repeatedLines(stdout()), 0);
-          const portals = load(plant, api, { portals: 4, restMs: 5 });
+          const portals = load(plant, api, { portals: 4, restMs: 5, refusedRestMs: 100 });
           const refusals = () => portals.answers.filter(({ status }) => status !== 202).length;
           let [most, busiest] = [0, 0];
           let longestMs = 0;

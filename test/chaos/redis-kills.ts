@@ -56,7 +56,7 @@ async function kills(
 
 /** What the setting that deployments must not have would cost: told, and not counted. */
 async function everySecond(random: Random): Promise<Finding> {
-  const { lost, remark, ...finding } = await kills(25, "everysec", "full", random);
+  const { lost, remark, ...finding } = await kills(10, "everysec", "full", random);
   return {
     ...finding,
     lost: 0,
@@ -82,7 +82,7 @@ async function outages(seconds: readonly number[], scale: Scale): Promise<Findin
     async (plant) => {
       if (scale === "short") plant.keepLocksShort();
       const [api] = await Promise.all([plant.startApi(), plant.startWorker()]);
-      const portals = load(plant, api);
+      const portals = load(plant, api, { refusedRestMs: 250 });
       let longestMs = 0;
       for (const length of seconds) {
         await pause(500);

@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { JobState, JobView } from "../../src/queues/job-view.ts";
 import { built } from "../built.ts";
+import { nextLook } from "../looks.ts";
 
 /** A process of the program as it is deployed, and how the portal talks to it. */
 
@@ -114,12 +115,13 @@ export async function listening(process: Process): Promise<Handoff> {
 export async function until<T>(look: () => T | undefined | Promise<T | undefined>, process?: Process): Promise<T> {
   let over: Ended | undefined;
   void process?.ended.then((ended) => (over = ended));
+  const from = performance.now();
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (over !== undefined)
       throw new Error(`the process ended:\n${process?.stderr() ?? ""}\n${process?.stdout() ?? ""}`);
-    await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+    await nextLook(from);
   }
 }
 

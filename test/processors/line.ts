@@ -15,6 +15,7 @@ import type { Plan } from "../../src/queues/plan.ts";
 import { type RehearsalSetting, rehearsalGate, rehearse, type Rehearsed } from "../../src/queues/rehearsal.ts";
 import { openEngine, SEALING } from "../queues/engine.ts";
 import type { TestRedis } from "../redis.ts";
+import { nextLook } from "../looks.ts";
 
 /** The vendors' deadline here, and what follows from it: short enough to wait for, long enough for a busy machine. */
 const DEADLINE_MS = 500;
@@ -237,7 +238,8 @@ export async function openLine({
               (await queue.getJobCountByTypes("waiting", "active", "delayed")) - (await queue.getJobSchedulersCount()),
           ),
         );
-      while ((await counts()).some((count) => count > 0)) await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+      const from = performance.now();
+      while ((await counts()).some((count) => count > 0)) await nextLook(from);
     },
     /** The mails that came, oldest first; one that came again with the same Message-ID is one. */
     async mails(): Promise<readonly Mail[]> {

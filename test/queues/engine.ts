@@ -14,6 +14,7 @@ import { openQueues } from "../../src/queues/queues.ts";
 import { sealingWith } from "../../src/queues/sealing.ts";
 import { type Apart, startWorker } from "../../src/queues/worker.ts";
 import type { TestRedis } from "../redis.ts";
+import { nextLook } from "../looks.ts";
 
 export const SEALING = sealingWith([Buffer.alloc(32, 7)]);
 
@@ -164,10 +165,11 @@ export async function openEngine<Services>({
     },
     /** Resolves when the job is in one of `states`. */
     async until(id: string, ...states: JobState[]): Promise<JobView> {
+      const from = performance.now();
       for (;;) {
         const view = await this.job(id);
         if (states.includes(view.state)) return view;
-        await new Promise((resolve) => setTimeout(resolve, 10)); // between looks, not instead of them
+        await nextLook(from);
       }
     },
     async close() {

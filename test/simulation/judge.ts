@@ -2,9 +2,11 @@ import { ATTEMPTS, PREFIX, type Surroundings } from "./processes.ts";
 import { recordOf, type RedisStandIn } from "./redis-stand-in.ts";
 import type { Wanted } from "./simulate.ts";
 
+const ledgerKey = (id: string) => `${PREFIX}:ledger:${id}`;
+
 /** What a job's ledger says. */
 function ledgerOf(redis: RedisStandIn, id: string): ReadonlyMap<string, string> {
-  return new Map(Object.entries(recordOf(redis.call("HGETALL", [`${PREFIX}:ledger:${id}`]))));
+  return new Map(Object.entries(recordOf(redis.call("HGETALL", [ledgerKey(id)]))));
 }
 
 /**
@@ -15,7 +17,8 @@ export function openJobs({ queue, server: { redis } }: Surroundings, promised: R
   const open = [...promised.keys()].filter((id) => !queue.jobs.has(id));
   for (const { id, state } of queue.jobs.values()) {
     if (state === "completed" || state === "failed") continue;
-    const holder = redis.call("HGET", [ledgerOf(redis, id).get("natural") ?? "", "now"]);
+    const natural = redis.call("HGET", [ledgerKey(id), "natural"]);
+    const holder = typeof natural === "string" ? redis.call("HGET", [natural, "now"]) : null;
     if (typeof holder !== "string" || holder === id || queue.jobs.get(holder)?.state !== "failed") open.push(id);
   }
   return open;
