@@ -25,5 +25,6 @@ export function isOpenMonth(month: Month, now: Date): boolean {
 /** The first `count` months that may be chosen at `now`, as far as there are so many. */
 export function openMonths(now: Date, count: number): Month[] {
   const earliest = earliestMonth(now);
-  return Array.from({ length: count }, (_, at) => monthsAfter(earliest, at)).filter((month) => isOpenMonth(month, now));
+  const latest = latestMonth(now);
+  return Array.from({ length: count }, (_, at) => monthsAfter(earliest, at)).filter((month) => month <= latest);
 }

@@ -13,13 +13,13 @@ const DEADLINE = { full: { VENDOR_TIMEOUT_MS: "2000" }, short: deadlineFor("shor
 const PEOPLE = 16;
 
 /** Of a check that was accepted already. */
-const MOST_REPEATS = 18;
+const MOST_REPEATS = 40;
 
 /** Callers that ask too often, at the same moment, or again because nobody answered. */
 export const callers: Experiment = {
   name: "callers",
   async run(scale, random) {
-    const [equal, checks, breaks] = scale === "full" ? [1000, 10_000, 80] : [100, 150, 2];
+    const [equal, checks, breaks] = scale === "full" ? [1000, 5000, 80] : [100, 150, 2];
     return await inPlant(
       async (plant) => {
         if (scale === "short") plant.keepLocksShort();

@@ -1,25 +1,28 @@
-import { simulate } from "../simulation/simulate.ts";
+import { once } from "node:events";
+import { constants, setPriority } from "node:os";
+import path from "node:path";
+import { Worker } from "node:worker_threads";
 import type { Experiment } from "./experiment.ts";
+import type { Lived, Share } from "./simulation-thread.ts";
+import { sum } from "./turns.ts";
 
-/** Engines in worlds of their own, where time is simulated and everything that is awaited may break: each seed is one. */
+/** One for each processor that an experiment may count on. */
+const THREADS = 2;
+
+/**
+ * Engines in worlds of their own, where time is simulated and everything that is awaited may break: each seed is one. No clock but
+ * theirs counts, so they take of the processors what the other experiments leave.
+ */
 export const simulation: Experiment = {
   name: "simulation",
-  async run(scale, { seed: first }) {
+  beside: "all",
+  async run(scale, { seed }) {
     const worlds = scale === "full" ? 10_000 : 200;
-    const wrong: string[] = [];
-    let promised = 0;
-    let effects = 0;
-    let convergedMs = 0;
-    for (let seed = first; seed < first + worlds; seed++) {
-      const report = await simulate(seed);
-      promised += report.promised;
-      effects += report.effects;
-      convergedMs = Math.max(convergedMs, report.convergedMs);
-      if (report.violations.length > 0) {
-        wrong.push(`SEED=${String(seed)}: ${report.violations.join("; ")}`);
-        process.stderr.write(`\n${wrong.at(-1) ?? ""}\n`);
-      }
-    }
+    setPriority(constants.priority.PRIORITY_LOW);
+    const shares = await Promise.all(
+      Array.from({ length: THREADS }, (_, at) => lived({ first: seed + at, end: seed + worlds, step: THREADS })),
+    );
+    const wrong = shares.flatMap((share) => share.wrong);
     const doubled = wrong.filter((one) => one.includes(" times")).length;
     return [
       {
@@ -27,9 +30,15 @@ export const simulation: Experiment = {
         times: worlds,
         lost: wrong.length - doubled,
         doubled,
-        convergedMs,
-        remark: `${String(promised)} jobs, ${String(effects)} effects; what broke any rule of the engine counts as lost; converged: in the time of that world`,
+        convergedMs: Math.max(...shares.map(({ convergedMs }) => convergedMs)),
+        remark: `${String(sum(shares.map(({ promised }) => promised)))} jobs, ${String(sum(shares.map(({ effects }) => effects)))} effects; what broke any rule of the engine counts as lost; converged: in the time of that world`,
       },
     ];
   },
 };
+
+async function lived(share: Share): Promise<Lived> {
+  const thread = new Worker(path.join(import.meta.dirname, "simulation-thread.ts"), { workerData: share });
+  const [said] = (await once(thread, "message")) as [Lived]; // all that it ever says
+  return said;
+}

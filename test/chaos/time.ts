@@ -101,9 +101,20 @@ function dayAt(moment: number): string {
   return day;
 }
 
-/** What the rules say of a moment, counted by hand. */
+/** What the rules say of each day. */
+const saidOf = new Map<string, string>();
+
+/** What the rules say of a moment: the same all day. */
 function expected(moment: number): string {
-  const [day = 0, month = 0, year = 0] = dayAt(moment).split("/").map(Number);
+  const day = dayAt(moment);
+  const said = saidOf.get(day) ?? expectedOn(day);
+  saidOf.set(day, said);
+  return said;
+}
+
+/** Counted by hand. */
+function expectedOn(today: string): string {
+  const [day = 0, month = 0, year = 0] = today.split("/").map(Number);
   const months: [year: number, month: number][] = [];
   let [y, m] = [year, month];
   const next = () => {
