@@ -1,4 +1,7 @@
-/** Waits before the next look at what is waited for since `from` (`performance.now()`): the longer it takes, the less often. */
+/**
+ * Waits between looks at what is waited for since `from` (`performance.now()`), not instead of them: the longer it takes the less
+ * often, as many looks at once would make it take longer. What is seen so is late by a fortieth at most, and by 250 ms.
+ */
 export async function nextLook(from: number): Promise<void> {
   const ms = Math.min(250, Math.max(10, (performance.now() - from) / 40));
   await new Promise((resolve) => setTimeout(resolve, ms));

@@ -3,6 +3,7 @@ import { API_KEY, type Handoff, until } from "../e2e/process.ts";
 import type { Experiment, Finding, Random } from "./experiment.ts";
 import { deadlineFor, inPlant, pause, type Plant } from "./plant.ts";
 import { type Sender, sender } from "./sender.ts";
+import { sum } from "./turns.ts";
 
 const PATH = "/api/services/internet/eligibility-request";
 
@@ -71,9 +72,10 @@ interface Asked {
   readonly account: string;
   /** Of every answer that accepted it. */
   readonly ids: ReadonlySet<string>;
-  /** How often it was asked for, and how often that was accepted. */
+  /** How often it was asked for, how often that was accepted, and how often the caller had no patience. */
   readonly posts: number;
   readonly accepted: number;
+  readonly hungUp: number;
 }
 
 /**
@@ -111,21 +113,16 @@ async function whileRedisComesAndGoes(
   await plant.rest();
   const convergedMs = performance.now() - from;
   const cases = await plant.cases();
-  const unfinished = await plant.inQueue(async (queue) => await queue.getFailed());
-  for (const { id = "" } of unfinished)
-    process.stderr.write(`\n${id} failed: ${(await api.job(id)).failure?.code ?? "nobody knows why"}\n`);
-  const posts = asked.reduce((all, one) => all + one.posts, 0);
-  const accepted = asked.reduce((all, one) => all + one.accepted, 0);
+  const failed = await plant.inQueue(async (queue) => await queue.getFailed());
+  for (const { id, failedReason } of failed) process.stderr.write(`\n${String(id)} failed: ${failedReason}\n`);
+  const all = (of: "posts" | "accepted" | "hungUp") => sum(asked.map((one) => one[of]));
   return {
     what: `posts of ${String(times)} checks, each repeated until it is accepted and some times more, by callers who hang up early now and then, while Redis comes and goes`,
-    times: posts,
-    lost: asked.filter(({ account }) => !cases.has(account)).length + unfinished.length,
-    doubled: asked.reduce(
-      (all, { account, ids }) => all + ids.size - 1 + Math.max(0, (cases.get(account) ?? 0) - 1),
-      0,
-    ),
+    times: all("posts"),
+    lost: asked.filter(({ account }) => !cases.has(account)).length + failed.length,
+    doubled: sum(asked.map(({ account, ids }) => ids.size - 1 + Math.max(0, (cases.get(account) ?? 0) - 1))),
     convergedMs,
-    remark: `${String(accepted)} were accepted, the others had no answer or 503; Redis was killed or stood still ${String(breaks)} times`,
+    remark: `${String(all("accepted"))} were accepted, of ${String(all("hungUp"))} the caller hung up before an answer, the others had 503; Redis was killed or stood still ${String(breaks)} times`,
   };
 }
 
@@ -138,27 +135,31 @@ async function askUntilAccepted(
 ): Promise<Asked> {
   const account = await plant.make("Account", { Name: `会社 ${String(number)}` });
   const ids = new Set<string>();
-  let [posts, accepted] = [0, 0];
+  let [posts, accepted, hungUp] = [0, 0, 0];
   const ask = async (patienceMs: number): Promise<boolean> => {
     posts += 1;
-    const id = await post(portal, account, `check-${String(number)}`, patienceMs);
-    if (id === null) return false;
+    const { how, id } = await post(portal, account, `check-${String(number)}`, patienceMs);
+    if (how === "hung up") hungUp += 1;
+    if (how !== "accepted") return false;
     accepted += 1;
     ids.add(id);
     return true;
   };
   const more = random.between(0, MOST_REPEATS);
   await until(async () => {
-    if (await ask(random.next() < 0.2 ? random.between(1, 20) : 30_000)) return true;
+    if (await ask(random.next() < 0.4 ? random.between(1, 10) : 30_000)) return true;
     await pause(50);
     return undefined;
   }, api);
   for (let repeat = 0; repeat < more; repeat++) await ask(30_000);
-  return { account, ids, posts, accepted };
+  return { account, ids, posts, accepted, hungUp };
 }
 
-/** The id of the job that was accepted; null where there was no answer in time, or another one. */
-async function post(portal: Sender, accountId: string, key: string, patienceMs: number): Promise<string | null> {
+type Posted =
+  | { readonly how: "accepted"; readonly id: string }
+  | { readonly how: "refused" | "hung up"; readonly id: null };
+
+async function post(portal: Sender, accountId: string, key: string, patienceMs: number): Promise<Posted> {
   const patience = AbortSignal.timeout(patienceMs);
   const request = {
     method: "POST",
@@ -168,11 +169,12 @@ async function post(portal: Sender, accountId: string, key: string, patienceMs: 
   };
   try {
     const { status, body } = await portal.send(request, patience);
-    if (status === 202) return (JSON.parse(body) as { readonly id: string }).id; // the API's own tests hold it to that
-    if (status === 503) return null;
+    const { id } = JSON.parse(body) as { readonly id?: string }; // a job, or a problem
+    if (status === 202 && id !== undefined) return { how: "accepted", id };
+    if (status === 503) return { how: "refused", id: null };
     throw new Error(`the door answered ${String(status)}`);
   } catch (error) {
-    if (patience.aborted && error instanceof Error && error.name === "AbortError") return null;
+    if (patience.aborted && error instanceof Error && error.name === "AbortError") return { how: "hung up", id: null };
     throw error;
   }
 }

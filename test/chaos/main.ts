@@ -5,13 +5,13 @@ import { type Experiment, type Finding, randomFrom } from "./experiment.ts";
 import { experiments } from "./index.ts";
 
 /**
- * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time; those that
- * time something come last, and alone. `SEED=…` makes the same choices again; `--short` breaks things less often. Ends
+ * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time, beside what
+ * waits or gives way; those that time something come last, and alone. `SEED=…` makes the same choices again; `--short` breaks things less often. Ends
  * with 1 where anything was lost or doubled, or an experiment broke off.
  */
 const AT_ONCE = 2;
 
-/** The longest takes a quarter of an hour beside all others: whoever takes so much longer waits for what never comes. */
+/** `simulation` takes a quarter of an hour beside all others: whoever takes twice as much waits for what never comes. */
 const LIMIT_MS = 1_800_000;
 
 const HEAD =

@@ -31,7 +31,7 @@ export function sender(url: string, connections: number) {
       return await new Promise((resolve, reject) => {
         const length = body === null ? {} : { "content-length": String(Buffer.byteLength(body)) };
         const asking = ask({ hostname, port, agent, method, path, headers: { ...headers, ...length }, signal });
-        asking.once("error", reject);
+        asking.on("error", reject); // one that is hung up on may tell of it twice
         asking.once("response", (response) => {
           const chunks: Buffer[] = [];
           const answered = () =>
@@ -47,7 +47,7 @@ export function sender(url: string, connections: number) {
             return;
           }
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.once("end", answered).once("error", reject);
+          response.once("end", answered).on("error", reject);
         });
         asking.end(body ?? undefined);
       });

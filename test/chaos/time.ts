@@ -101,18 +101,19 @@ function dayAt(moment: number): string {
   return day;
 }
 
-/** What the rules say of each day. */
 const saidOf = new Map<string, string>();
 
 /** What the rules say of a moment: the same all day. */
 function expected(moment: number): string {
   const day = dayAt(moment);
-  const said = saidOf.get(day) ?? expectedOn(day);
+  const known = saidOf.get(day);
+  if (known !== undefined) return known;
+  const said = expectedOn(day);
   saidOf.set(day, said);
   return said;
 }
 
-/** Counted by hand. */
+/** What the rules say of a day (`DD/MM/YYYY`), counted by hand. */
 function expectedOn(today: string): string {
   const [day = 0, month = 0, year = 0] = today.split("/").map(Number);
   const months: [year: number, month: number][] = [];
