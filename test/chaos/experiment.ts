@@ -20,7 +20,10 @@ export type Scale = "short" | "full";
 /** Breaks the system in one way, many times over, and counts. The same seed makes the same choices. */
 export interface Experiment {
   readonly name: string;
-  /** Of two that run at a time, where absent. One that mostly waits, or gives way, runs beside all; one that times something, beside none. */
+  /**
+   * Of two that run at a time, where absent. One that mostly waits, or gives way, runs beside all; one that times something,
+   * beside none.
+   */
   readonly beside?: "all" | "none";
   readonly run: (scale: Scale, random: Random) => Promise<readonly Finding[]>;
 }

@@ -6,8 +6,8 @@ import { experiments } from "./index.ts";
 
 /**
  * `npm run chaos`: every experiment, or those that are named, each in a process of its own and two that work at a time, beside what
- * waits or gives way; those that time something come last, and alone. `SEED=…` makes the same choices again; `--short` breaks things less often. Ends
- * with 1 where anything was lost or doubled, or an experiment broke off.
+ * waits or gives way; those that time something come last, and alone. `SEED=…` makes the same choices again; `--short` breaks
+ * things less often. Ends with 1 where anything was lost or doubled, or an experiment broke off.
  */
 const AT_ONCE = 2;
 
