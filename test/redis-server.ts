@@ -93,8 +93,8 @@ function redisServer(): string {
   return existsSync(unpacked) ? unpacked : "redis-server";
 }
 
-/** Below those that the system itself gives out (Linux: from 32768). */
-const PORTS = { first: 10_000, count: 22_000 };
+/** Below those that the system itself gives out (Linux: from 32768), as is the port of a cluster's bus, 10,000 above each. */
+const PORTS = { first: 10_000, count: 12_000 };
 
 /**
  * A port where nobody listens. A server that goes for a while and comes back finds it free again, and nobody else answers
